@@ -1,0 +1,38 @@
+"""Named starting points; any field can be overridden from the command line."""
+
+from bench.config import Config, Data, Evaluation, Model, Objective, Training
+from bench.errors import unknown
+
+PRESETS: dict[str, Config] = {
+    "quick": Config(
+        "quick",
+        Data(size=128, resize=175, pairs=12, validation_pairs=2),
+        Model(width=16, depth=6, critic_width=8),
+        # Random features carry less than VGG-16's: the pixel loss leads in so short a training.
+        Objective(pixel=6.0, style=10.0, features="random"),
+        Training(
+            steps=220, batch_size=8, lr=3e-3, critic_lr=1e-4, validate_every=55, checkpoint_every=55
+        ),
+        Evaluation(download=False),
+    ),
+    "small": Config(
+        "small",
+        Data(images="bsds500", size=256, resize=321, pairs=50),
+        Model(width=32, critic_width=32),
+        Objective(),
+        Training(steps=8000, batch_size=16, workers=4, validate_every=500, checkpoint_every=500),
+    ),
+    "paper": Config("paper", Data(pairs=100), training=Training(workers=8)),
+}
+PRESET_HELP = {
+    "quick": "128 px, width 16, about a minute on two CPU cores; shows that it works, no more",
+    "small": "256 px, width 32, BSDS500, about an hour on one GPU",
+    "paper": "256 px, width 64, batch 48, 500 epochs: the paper's values",
+}
+
+
+def preset(name: str) -> Config:
+    """The preset of that name."""
+    if name not in PRESETS:
+        raise unknown("preset", name, PRESETS)
+    return PRESETS[name]
