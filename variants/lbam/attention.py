@@ -1,0 +1,125 @@
+"""From a convolved mask Mc to an attention map and to the next mask (equations 4, 5, 8, 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+ALPHA = 0.8
+"""Exponent of the mask update, equation 8."""
+SLOPE_FLOOR = 1e-6
+"""Below this input gM's slope is held constant: that of x^0.8 is infinite at 0."""
+LIMITS = {"a": (1.01, 6.0), "mu": (0.1, 3.0), "gamma_left": (0.5, 2.0), "gamma_right": (0.5, 2.0)}
+"""Ranges the released code clamps the parameters of gA to."""
+
+
+class _MaskUpdate(torch.autograd.Function):
+    """relu(x)^0.8 with a bounded slope."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        result: Tensor = x.relu().pow_(ALPHA)
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        slope = x.clamp_min(SLOPE_FLOOR).pow_(ALPHA - 1).mul_(ALPHA)
+        result: Tensor = grads[0] * slope.mul_(x > 0)
+        return result
+
+
+def mask_update(x: Tensor) -> Tensor:
+    """gM(x) = relu(x)^0.8 (equation 8), any shape, with finite gradients everywhere.
+
+    The forward value is exact; the slope is 0.8·max(x, 1e-6)^-0.2 where x > 0, and 0 elsewhere.
+    """
+    result: Tensor = _MaskUpdate.apply(x)  # type: ignore[no-untyped-call]
+    return result
+
+
+def inverse(x: Tensor) -> Tensor:
+    """fA(x) = 1/x where x > 0, else 0 (equation 4), any shape.
+
+    Coverages are multiples of 1/(kernel area); the floor below them keeps gradients finite.
+    """
+    return torch.where(x > 0, x.clamp_min(SLOPE_FLOOR).reciprocal(), 0.0)
+
+
+def binary(x: Tensor) -> Tensor:
+    """fM(x) = 1 where x > 0, else 0 (equation 5), any shape."""
+    return (x > 0).to(x.dtype)
+
+
+class _Bounded(torch.autograd.Function):
+    """clamp(x, low, high) whose gradient vanishes only where a step would lead further out.
+
+    A plain clamp has no gradient outside its range, so a parameter that overshot would be stuck.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, low: float, high: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.limits = low, high
+        return x.clamp(low, high)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        (x,), (low, high), grad = ctx.saved_tensors, ctx.limits, grads[0]
+        outwards = ((x <= low) & (grad > 0)) | ((x >= high) & (grad < 0))
+        return torch.where(outwards, torch.zeros_like(grad), grad), None, None
+
+
+def bounded(x: Tensor, low: float, high: float) -> Tensor:
+    """`x` held to [low, high]; descent can always lead back inside."""
+    result: Tensor = _Bounded.apply(x, low, high)  # type: ignore[no-untyped-call]
+    return result
+
+
+class GaussianAttention(nn.Module):
+    """gA (equation 9): a·exp(-γl(x-μ)²) left of μ, 1 + (a-1)·exp(-γr(x-μ)²) right of it.
+
+    a, μ, γl, γr are learnable scalars, used within `LIMITS`.
+    """
+
+    def __init__(self, a: float = 1.1, mu: float = 2.0, gamma: float = 1.0) -> None:
+        super().__init__()
+        self.a = nn.Parameter(torch.tensor(a))
+        self.mu = nn.Parameter(torch.tensor(mu))
+        self.gamma_left = nn.Parameter(torch.tensor(gamma))
+        self.gamma_right = nn.Parameter(torch.tensor(gamma))
+
+    def scalars(self) -> dict[str, Tensor]:
+        """a, mu, gamma_left, gamma_right as used: within `LIMITS`."""
+        return {name: bounded(getattr(self, name), *LIMITS[name]) for name in LIMITS}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Attention map of the same shape as the convolved mask `x`."""
+        a, mu, gamma_left, gamma_right = self.scalars().values()
+        left = x < mu
+        bell = torch.exp(-torch.where(left, gamma_left, gamma_right) * (x - mu).square())
+        return torch.where(left, a * bell, 1 + (a - 1) * bell).to(x.dtype)
+
+
+class _Apply(nn.Module):
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "gaussian": GaussianAttention,
+    "power": lambda: _Apply(mask_update),
+    "inverse": lambda: _Apply(inverse),
+    "binary": lambda: _Apply(binary),
+    "sigmoid": nn.Sigmoid,
+    "relu": nn.ReLU,
+    "lrelu": lambda: nn.LeakyReLU(0.2),
+}

@@ -1,0 +1,164 @@
+"""The LBAM generator (Table 4): a U-Net whose features are weighted by learned attention maps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bench.config import Model
+from bench.layers import crop_to, pad_to_multiple
+from variants.lbam.attention import ACTIVATIONS, GaussianAttention
+from variants.lbam.spec import LBAM
+
+if TYPE_CHECKING:
+    from variants.lbam.spec import Activation
+
+
+class AttentionMaps(NamedTuple):
+    """All that depends on the mask alone, outermost level first.
+
+    `forward[i]` and `reverse[i]` multiply features of level i and have their shape, or one channel.
+    """
+
+    forward: list[Tensor]
+    reverse: list[Tensor]
+    """Empty for a variant without reverse attention."""
+    forward_masks: list[Tensor]
+    """Updated masks gM(Mc) of the encoder (equation 11), as drawn in Fig. 8."""
+    reverse_masks: list[Tensor]
+    """Updated reverse masks (equation 13)."""
+
+
+class MaskLevel(nn.Module):
+    """One layer of a mask branch: Mc = k_M * M, attention gA(Mc), next mask gM(Mc)."""
+
+    weight: Tensor
+
+    def __init__(self, spec: LBAM, inputs: int, outputs: int, attention: nn.Module) -> None:
+        super().__init__()
+        self.attention = attention
+        self.update = _activation(spec.mask_update)
+        side = spec.mask_kernel
+        if spec.learned_masks:
+            self.weight = nn.Parameter(torch.empty(outputs, inputs, side, side))
+        else:
+            # Channels of a fixed branch are all equal, so one stands for them (equation 1).
+            self.register_buffer("weight", torch.full((1, 1, side, side), 1 / side**2))
+
+    def forward(self, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Mask [B,C,H,W] to (attention, next mask), each [B,C',H/2,W/2]."""
+        weight = self.weight
+        if mask.shape[1] == 1 and weight.shape[1] > 1:
+            # The paper feeds three equal channels: the sum of their filters on one is the same.
+            weight = weight.sum(1, keepdim=True)
+        convolved = F.conv2d(mask, weight, stride=2, padding=1)
+        return self.attention(convolved), self.update(convolved)
+
+
+class MaskBranch(nn.Module):
+    """The mask levels of one direction, outermost first."""
+
+    def __init__(self, spec: LBAM, channels: list[int], start: tuple[float, float]) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList(
+            MaskLevel(spec, inputs, outputs, _attention(spec, start))
+            for inputs, outputs in zip([3, *channels[:-1]], channels, strict=True)
+        )
+
+    def forward(self, mask: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Mask [B,1,H,W] to the (attention maps, updated masks) of all levels."""
+        maps, masks = [], []
+        for level in self.levels:
+            attention, mask = level(mask)
+            maps.append(attention)
+            masks.append(mask)
+        return maps, masks
+
+
+class Generator(nn.Module):
+    """LBAM or a variant of it.
+
+    Called with an image [B,3,H,W] in [0,1] and a mask [B,1,H,W], 1 = known, it returns the raw
+    output [B,3,H,W] in [0,1]. Sides that 2^depth does not divide are padded and cropped back.
+    """
+
+    def __init__(self, spec: LBAM, model: Model) -> None:
+        super().__init__()
+        self.stride = 2**model.depth
+        channels = spec.channels(model)
+        inner = channels[-2::-1]  # decoder outputs, deepest first
+        self.encoder = nn.ModuleList(
+            _conv(a, b) for a, b in zip([4, *channels[:-1]], channels, strict=True)
+        )
+        self.decoder = nn.ModuleList(
+            _deconv(a, b)
+            for a, b in zip([channels[-1], *(2 * c for c in inner)], [*inner, 3], strict=True)
+        )
+        norm = nn.BatchNorm2d if spec.batch_norm else nn.Identity
+        self.encoder_norms = nn.ModuleList([nn.Identity(), *(norm(c) for c in channels[1:])])
+        self.decoder_norms = nn.ModuleList(norm(2 * c) for c in inner)
+        self.mask_branch = MaskBranch(spec, channels, (2.0, 1.0))
+        self.reverse_branch = (
+            MaskBranch(spec, channels[:-1], spec.reverse_start) if spec.reverse else None
+        )
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Raw output [B,3,H,W] in [0,1]; what the image holds in the hole is not looked at."""
+        size = image.shape[-2:]
+        image, mask = (pad_to_multiple(x, self.stride) for x in (image, mask))
+        return crop_to(self.fill(image, mask, self.attention_maps(mask)), size)
+
+    def attention_maps(self, mask: Tensor) -> AttentionMaps:
+        """Maps of a mask [B,1,H,W] with sides that `stride` divides; reusable for many images."""
+        forward, forward_masks = self.mask_branch(mask)
+        reverse, reverse_masks = self.reverse_branch(1 - mask) if self.reverse_branch else ([], [])
+        return AttentionMaps(forward, reverse, forward_masks, reverse_masks)
+
+    def fill(self, image: Tensor, mask: Tensor, maps: AttentionMaps) -> Tensor:
+        """Raw output for sides that `stride` divides, given the mask's maps."""
+        x, skips = self.encode(image, mask, maps)
+        return (torch.tanh(self.decoder[-1](self.decode(x, skips, maps))) + 1) / 2
+
+    def encode(
+        self, image: Tensor, mask: Tensor, maps: AttentionMaps
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Bottleneck features and the pre-attention convolution features of every level."""
+        x = torch.cat([image * mask, mask], 1)
+        skips = []
+        for conv, norm, attention in zip(
+            self.encoder, self.encoder_norms, maps.forward, strict=True
+        ):
+            skips.append(conv(x))
+            x = F.leaky_relu(norm(skips[-1] * attention), 0.2)
+        return x, skips
+
+    def decode(self, x: Tensor, skips: list[Tensor], maps: AttentionMaps) -> Tensor:
+        """Features of decoder layer 13, [B,2*width,H/2,W/2], from the bottleneck's."""
+        inner = range(len(skips) - 2, -1, -1)
+        for level, deconv, norm in zip(inner, self.decoder[:-1], self.decoder_norms, strict=True):
+            x = deconv(x)
+            own = x * maps.reverse[level] if maps.reverse else x
+            # Equation 12: each half is normalised by its own map, the encoder's half first.
+            x = F.leaky_relu(norm(torch.cat([skips[level] * maps.forward[level], own], 1)), 0.2)
+        return x
+
+
+def _conv(inputs: int, outputs: int) -> nn.Module:
+    return nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False)
+
+
+def _deconv(inputs: int, outputs: int) -> nn.Module:
+    return nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False)
+
+
+def _attention(spec: LBAM, start: tuple[float, float]) -> nn.Module:
+    if spec.attention == "gaussian":
+        return GaussianAttention(mu=start[0], gamma=start[1])
+    return _activation(spec.attention)
+
+
+def _activation(activation: Activation) -> nn.Module:
+    return ACTIVATIONS[activation]() if isinstance(activation, str) else activation()

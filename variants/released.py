@@ -1,0 +1,77 @@
+"""The authors' released model: its weights under its own names, in this suite's generator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bench.config import Model
+from variants.lbam import FULL, LBAM, variant
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+SCALARS = {"a": "a", "mu": "mu", "sigma1": "gamma_left", "sigma2": "gamma_right"}
+NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+
+
+def load(state_dict: Mapping[str, Tensor]) -> nn.Module:
+    """The released model from a state dict with the released names.
+
+    Returns a module whose `forward(image, mask)` takes an image [B,3,H,W] in [0,1] and a mask
+    [B,1,H,W] with 1 = known, and returns the model's output in [0,1], (tanh + 1)/2, without batch
+    norm; a state dict that has the batch norm's keys (`ec2.bn.weight`, ...) gives the model with
+    it. A missing, unexpected or misshapen key raises a `UserError` that names it.
+    """
+    import torch
+
+    from bench.weights import check
+    from variants.lbam.generator import Generator
+
+    model = Model(width=64, depth=7)
+    batch_norm = any(".bn." in name for name in state_dict)
+    with torch.device("meta"):
+        network = Generator(replace(released(), batch_norm=batch_norm), model)
+    names = _names(model.depth, batch_norm)
+    shapes = network.state_dict()
+    # Some exports store the four scalars with shape [1].
+    state = {
+        name: value.reshape(()) if ".activationFuncG_A." in name and value.numel() == 1 else value
+        for name, value in state_dict.items()
+    }
+    check(state, {theirs: shapes[ours] for theirs, ours in names.items()}, "released weights")
+    network.load_state_dict({ours: state[theirs] for theirs, ours in names.items()}, assign=True)
+    return network.eval()
+
+
+@variant("released", "the authors' released weights (evaluate and inpaint only)",
+         trainable=False, load=load)  # fmt: skip
+def released() -> LBAM:
+    """As the released code: no batch norm, another start of the reverse branch."""
+    return replace(FULL, batch_norm=False, reverse_start=(1.0, 0.5))
+
+
+def _names(depth: int, batch_norm: bool) -> dict[str, str]:
+    """Released name to name in `Generator`."""
+    names = {}
+    for i in range(depth):
+        names[f"ec{i + 1}.conv.conv.weight"] = f"encoder.{i}.weight"
+        names |= _level(f"ec{i + 1}.conv", "maskConv", f"mask_branch.levels.{i}")
+        names[f"dc{i + 1}.conv.weight" if i < depth - 1 else f"dc{depth}.weight"] = (
+            f"decoder.{i}.weight"
+        )
+    for i in range(depth - 1):
+        names |= _level(f"reverseConv{i + 1}", "reverseMaskConv", f"reverse_branch.levels.{i}")
+    if batch_norm:
+        for part in NORM:
+            names |= {f"ec{i + 1}.bn.{part}": f"encoder_norms.{i}.{part}" for i in range(1, depth)}
+            names |= {f"dc{i + 1}.bn.{part}": f"decoder_norms.{i}.{part}" for i in range(depth - 1)}
+    return names
+
+
+def _level(theirs: str, filters: str, ours: str) -> dict[str, str]:
+    scalars = {
+        f"{theirs}.activationFuncG_A.{a}": f"{ours}.attention.{b}" for a, b in SCALARS.items()
+    }
+    return {f"{theirs}.{filters}.weight": f"{ours}.weight", **scalars}
