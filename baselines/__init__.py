@@ -1,0 +1,1 @@
+"""Methods the variants are compared with; each plain module is discovered by `bench.registry`."""
