@@ -1,0 +1,58 @@
+"""Training batches by step: the same images, crops and masks for every method and every resume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from bench.data.cache import Photos
+from bench.data.mask_sources import MaskSource
+from bench.seeds import rng
+
+
+@dataclass(frozen=True)
+class Batches(Dataset[tuple[Tensor, Tensor]]):
+    """`batches[step]` is (images [B,3,S,S], masks [B,1,S,S]), uint8; masks are {0, 1}, 1 = known.
+
+    Of several processes, number `rank` gets every `world`-th sample; together they see the batch
+    that one process would.
+    """
+
+    photos: Photos
+    masks: MaskSource
+    size: int
+    ratio: tuple[float, float]
+    batch_size: int
+    seed: int
+    rank: int = 0
+    world: int = 1
+
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
+        first = step * self.batch_size
+        positions = range(first + self.rank, first + self.batch_size, self.world)
+        images = np.stack([self._image(p) for p in positions])
+        masks = np.stack(
+            [self.masks.training(self.size, self.ratio, self.seed, p) for p in positions]
+        )
+        return torch.from_numpy(images).permute(0, 3, 1, 2), torch.from_numpy(masks)[:, None]
+
+    def _image(self, position: int) -> np.ndarray:
+        """Random crop and flip of the photograph at one position of the shuffled sequence."""
+        epoch, place = divmod(position, len(self.photos))
+        photo = self.photos[int(_order(self.seed, epoch, len(self.photos))[place])]
+        stream = rng(self.seed, "training crops", position)
+        top = stream.integers(photo.shape[0] - self.size + 1)
+        left = stream.integers(photo.shape[1] - self.size + 1)
+        crop = photo[top : top + self.size, left : left + self.size]
+        return crop[:, ::-1] if stream.random() < 0.5 else crop
+
+
+@lru_cache(maxsize=2)  # a batch may span two epochs
+def _order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
+    return rng(seed, "image order", epoch).permutation(count)
