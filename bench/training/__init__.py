@@ -1,0 +1,1 @@
+"""Losses, critic and the trainer that every trainable method shares."""

@@ -1,0 +1,95 @@
+"""The training log: CSV files, and TensorBoard where it is installed."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from torch import Tensor
+
+from bench.files import write_text
+
+LOSSES, VALIDATION = "log.csv", "validation.csv"
+
+
+class TrainingLog:
+    """Rows of `log.csv` (losses, images/s) and `validation.csv` (PSNR), by step.
+
+    A resumed run drops the rows after its checkpoint, so the files read as if it had never stopped.
+    """
+
+    def __init__(self, folder: Path, start: int, active: bool) -> None:
+        self.folder, self.active = folder, active
+        self.sums: dict[str, Tensor] = {}
+        self.count = self.images = 0
+        self.since = time.perf_counter()
+        self.board: Any = None
+        if not active:
+            return
+        for name in (LOSSES, VALIDATION):
+            _truncate(folder / name, start)
+        if importlib.util.find_spec("tensorboard"):
+            from torch.utils.tensorboard import SummaryWriter
+
+            self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=start)  # type: ignore[no-untyped-call]
+
+    def add(self, step: int, terms: Mapping[str, Tensor], images: int) -> None:
+        """Add one step's terms to the running means; nothing is read back from the device."""
+        self.step, self.count, self.images = step, self.count + 1, self.images + images
+        for name, value in terms.items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+
+    def write(self) -> dict[str, float]:
+        """Write the means since the last row, and return them."""
+        means = {name: value.item() / self.count for name, value in self.sums.items()}
+        now = time.perf_counter()
+        rate = self.images / (now - self.since)
+        row = {"step": float(self.step), "images_per_s": rate, **means}
+        self.sums, self.count, self.images, self.since = {}, 0, 0, now
+        self._append(LOSSES, self.step, row)
+        return row
+
+    def write_validation(self, step: int, psnr: float) -> None:
+        """Write a validation's mean composite PSNR."""
+        self._append(VALIDATION, step, {"step": float(step), "psnr": psnr})
+
+    def _append(self, name: str, step: int, row: Mapping[str, float]) -> None:
+        if not self.active:
+            return
+        path = self.folder / name
+        new = not path.exists()
+        with path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow(row)
+            writer.writerow([step, *(f"{v:.6g}" for k, v in row.items() if k != "step")])
+        if self.board is not None:
+            for key, value in row.items():
+                if key != "step":
+                    self.board.add_scalar(key, value, step)
+
+    def __enter__(self) -> TrainingLog:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.board is not None:
+            self.board.close()
+
+
+def _truncate(path: Path, start: int) -> None:
+    """Keep the header and the rows up to step `start`; a half-written last row goes too."""
+    if not path.exists():
+        return
+    header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [r for r in rows if r.endswith("\n") and int(r.partition(",")[0]) <= start]
+    write_text(path, "".join([header, *kept]))

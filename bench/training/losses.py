@@ -1,0 +1,74 @@
+"""The terms of the objective, each a pure function (equations 14-17).
+
+Images are [B,3,H,W] in [0,1]; masks [B,1,H,W], 1 = known; features are lists of [B,C,H,W], one per
+pooling layer; scores are [B]. Every term is a scalar tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+
+def pixel_loss(output: Tensor, image: Tensor, mask: Tensor, hole: float = 1.0) -> Tensor:
+    """Mean |output - image| (equation 14), hole pixels weighted by `hole` (released code: 6)."""
+    error = (output - image).abs()
+    return error.mean() if hole == 1.0 else (error * (mask + hole * (1 - mask))).mean()
+
+
+def perceptual_loss(
+    features: Sequence[Tensor], targets: Sequence[Tensor], distance: str = "l2"
+) -> Tensor:
+    """Distance of features, averaged over elements and layers (equation 15).
+
+    The paper squares the L2 norm; the released code takes `l1`.
+    """
+    power = 2 if distance == "l2" else 1
+    terms = [
+        (f.float() - t.float()).abs().pow(power).mean()
+        for f, t in zip(features, targets, strict=True)
+    ]
+    return torch.stack(terms).mean()
+
+
+def gram(features: Tensor) -> Tensor:
+    """Gram matrices [B,C,C] of features [B,C,H,W], divided by C·H·W."""
+    batch, channels, height, width = features.shape
+    flat = features.reshape(batch, channels, height * width).float()
+    return flat @ flat.mT / (channels * height * width)
+
+
+def style_loss(features: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
+    """L1 distance of Gram matrices over C², averaged over images and layers (equation 16)."""
+    terms = [(gram(f) - gram(t)).abs().mean() for f, t in zip(features, targets, strict=True)]
+    return torch.stack(terms).mean()
+
+
+def critic_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """E[D(fake)] - E[D(real)], which the critic minimises (equation 17): it falls when real rises.
+
+    The released code has the sign of D(real) wrong.
+    """
+    return fake.float().mean() - real.float().mean()
+
+
+def adversarial_loss(fake: Tensor) -> Tensor:
+    """-E[D(fake)], which the generator minimises (equation 17)."""
+    return -fake.float().mean()
+
+
+def gradient_penalty(
+    critic: Callable[[Tensor, Tensor], Tensor],
+    real: Tensor,
+    fake: Tensor,
+    mask: Tensor,
+    mix: Tensor,
+) -> Tensor:
+    """E[(|grad D(x)|_2 - 1)²] at x = mix·real + (1-mix)·fake (equation 17); `mix` is [B,1,1,1]."""
+    between = (mix * real + (1 - mix) * fake).detach().requires_grad_()
+    scores = critic(between, mask)
+    (slopes,) = torch.autograd.grad(scores.float().sum(), between, create_graph=True)
+    penalty: Tensor = (slopes.flatten(1).norm(dim=1) - 1).square().mean()
+    return penalty

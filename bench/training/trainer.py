@@ -1,0 +1,197 @@
+"""The trainer loop: one for every trainable method, on Hugging Face accelerate."""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from bench import device, weights
+from bench.config import Config
+from bench.data.batches import Batches
+from bench.data.manifest import TestPairs
+from bench.errors import UserError
+from bench.evaluation.evaluator import mean_psnr, save_picture
+from bench.files import read_json, write_json
+from bench.layers import composite
+from bench.training.learner import Learner
+from bench.training.log import TrainingLog
+
+log = logging.getLogger(__name__)
+KEPT_CHECKPOINTS = 2
+SATURATED = 0.01
+"""Distance from 0 or 1 at which a sigmoid's slope is gone."""
+
+
+class Trainer:
+    """Trains one network in a run's folder, from its last checkpoint where there is one."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        config: Config,
+        accelerator: Accelerator,
+        batches: Batches,
+        validation: TestPairs,
+        folder: Path,
+    ) -> None:
+        self.config, self.accelerator = config, accelerator
+        self.validation, self.folder = validation, folder
+        world = accelerator.num_processes
+        if config.training.batch_size % world:
+            raise UserError(
+                f"--batch-size {config.training.batch_size} cannot be divided among {world} "
+                "processes; use a multiple"
+            )
+        self.batches = replace(batches, rank=accelerator.process_index, world=world)
+        self.learner = Learner(network, config, accelerator)
+        self.network = network
+        self.steps = total_steps(config, len(batches.photos))
+        self.warned = False
+
+    def train(self) -> None:
+        """Train to the end of the budget and save the weights."""
+        start = self._resume()
+        with self._log(start) as rows:
+            for step, terms in self._steps(start):
+                rows.add(step, terms, self.config.training.batch_size)
+                if _due(step, self.config.training.log_every, self.steps):
+                    self._warn_saturated(rows.write())
+                if _due(step, self.config.training.validate_every, self.steps):
+                    rows.write_validation(step, self._validate(step))
+                if _due(step, self.config.training.checkpoint_every, self.steps):
+                    self._checkpoint(step)
+        if self.accelerator.is_main_process:
+            weights.write(self.folder / "weights.safetensors", self.network)
+        self.accelerator.wait_for_everyone()
+
+    def _steps(self, start: int) -> Iterator[tuple[int, dict[str, Tensor]]]:
+        """(steps done, terms of the last) from `start` on, with progress."""
+        loader = DataLoader(
+            self.batches,
+            batch_size=None,
+            sampler=range(start, self.steps),
+            num_workers=self.config.training.workers,
+            pin_memory=self.accelerator.device.type == "cuda",
+            persistent_workers=self.config.training.workers > 0,
+        )
+        quiet = not self.accelerator.is_main_process
+        with tqdm(total=self.steps, initial=start, desc="train", unit="step", disable=quiet) as bar:
+            for step, (images, masks) in enumerate(loader, start):
+                image, mask = (self._to_device(x) for x in (images, masks))
+                terms = self.learner.step(image / 255, mask, step)
+                bar.update()
+                if _due(step + 1, self.config.training.log_every, self.steps):
+                    shown = {k: f"{terms[k]:.3f}" for k in ("total", "critic") if k in terms}
+                    rate = (bar.format_dict["rate"] or 0) * self.config.training.batch_size
+                    bar.set_postfix(shown | {"img/s": f"{rate:.1f}"}, refresh=False)
+                yield step + 1, terms
+
+    def _to_device(self, x: Tensor) -> Tensor:
+        moved = x.to(self.accelerator.device, non_blocking=True)
+        return moved.to(torch.float32, memory_format=torch.channels_last)
+
+    def _validate(self, step: int) -> float:
+        """Mean PSNR on the validation pairs, and a sample picture of the first of each bucket."""
+        value = math.nan
+        if self.accelerator.is_main_process:
+            where, batch = self.accelerator.device, self.config.evaluation.eval_batch
+            value = mean_psnr(self.network, self.validation, where, batch)
+            self._save_samples(step)
+        self.accelerator.wait_for_everyone()
+        return value
+
+    def _save_samples(self, step: int) -> None:
+        buckets = [pair.bucket for pair in self.validation.manifest.pairs]
+        first = sorted(buckets.index(bucket) for bucket in dict.fromkeys(buckets))
+        images, masks = (self._to_device(x) for x in self.validation.batch(first))
+        image = images / 255
+        self.network.eval()
+        with torch.inference_mode():
+            output = composite(self.network(image, masks), image, masks)
+        self.network.train()
+        holes = composite(torch.ones_like(image), image, masks)
+        columns = [torch.cat(list(x), 1) for x in (holes, output, image)]
+        save_picture(self.folder / "samples" / f"{step:06d}.png", torch.cat(columns, 2))
+
+    def _log(self, start: int) -> TrainingLog:
+        return TrainingLog(self.folder, start, active=self.accelerator.is_main_process)
+
+    def _warn_saturated(self, row: dict[str, float]) -> None:
+        if self.warned or self.config.objective.critic_end != "sigmoid" or "real" not in row:
+            return
+        if all(min(row[name], 1 - row[name]) < SATURATED for name in ("real", "fake")):
+            self.warned = True
+            log.warning(
+                "step %d: the critic is saturated (scores %.3f real, %.3f fake): the adversarial "
+                "loss teaches nothing; --critic-end linear avoids it",
+                row["step"], row["real"], row["fake"],
+            )  # fmt: skip
+
+    def _checkpoint(self, step: int) -> None:
+        """Networks, optimizers, random states and position, in a folder that is whole or absent."""
+        final = checkpoints_folder(self.folder) / f"{step:08d}"
+        temporary = final.with_name(f".{final.name}")
+        if self.accelerator.is_main_process:
+            shutil.rmtree(temporary, ignore_errors=True)
+        self.accelerator.wait_for_everyone()
+        self.accelerator.save_state(str(temporary))
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            write_json(temporary / "position.json", {"step": step})
+            shutil.rmtree(final, ignore_errors=True)
+            temporary.replace(final)
+            for old in checkpoints(self.folder)[:-KEPT_CHECKPOINTS]:
+                shutil.rmtree(old)
+
+    def _resume(self) -> int:
+        """Load the last checkpoint; the number of steps already done."""
+        found = checkpoints(self.folder)
+        if not found:
+            return 0
+        self.accelerator.load_state(str(found[-1]))
+        step: int = read_json(found[-1] / "position.json")["step"]
+        log.info("resuming after step %d of %d", step, self.steps)
+        return step
+
+
+def make_accelerator(config: Config) -> Accelerator:
+    """The accelerator for a config's device and precision."""
+    where = device.choose(config.training.device)
+    settings: dict[str, Any] = {
+        "cpu": where.type == "cpu",
+        "mixed_precision": device.mixed_precision(config.training.precision, where),
+        # Batch norm's buffers must not be overwritten between a critic's three forward passes.
+        "kwargs_handlers": [DistributedDataParallelKwargs(broadcast_buffers=False)],
+    }
+    return Accelerator(**settings)
+
+
+def total_steps(config: Config, images: int) -> int:
+    """The budget in steps: `steps`, or `epochs` over that many images."""
+    training = config.training
+    return training.steps or math.ceil(training.epochs * images / training.batch_size)
+
+
+def checkpoints_folder(folder: Path) -> Path:
+    """Where a run keeps its checkpoints."""
+    return folder / "checkpoints"
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """A run's complete checkpoints, oldest first."""
+    return sorted(p for p in checkpoints_folder(folder).glob("[0-9]*") if p.is_dir())
+
+
+def _due(step: int, every: int, last: int) -> bool:
+    return step % every == 0 or step == last
