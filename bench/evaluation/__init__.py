@@ -1,0 +1,1 @@
+"""Metrics per image, the evaluator, and the records every table and plot is made from."""

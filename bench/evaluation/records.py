@@ -1,0 +1,62 @@
+"""Per-image results in the long format: the only source of every table and plot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from bench.errors import UserError
+from bench.files import replacing
+
+COLUMNS = {
+    "family": "str",
+    "method": "str",
+    "seed": "int64",
+    "pair": "int64",
+    "image": "str",
+    "top": "int64",
+    "left": "int64",
+    "mask": "str",
+    "mask_hash": "str",
+    "ratio": "float64",
+    "bucket": "str",
+    "metric": "str",
+    "region": "str",
+    "value": "float64",
+    "note": "str",
+    "metric_version": "int64",
+    "manifest": "str",
+    "fingerprint": "str",
+    "seconds": "float64",
+}
+"""One row per test pair, metric and region. `value` is empty where it could not be measured, and
+`note` says why; `seconds` is the time of the method's forward pass per image."""
+
+
+def write(path: Path, records: pd.DataFrame) -> None:
+    """Write as CSV, whole or not at all; floats keep every digit."""
+    with replacing(path) as temporary:
+        records[list(COLUMNS)].to_csv(temporary, index=False)
+
+
+def read(paths: Iterable[Path]) -> pd.DataFrame:
+    """The records of several files in one frame."""
+    frames = [_read_one(path) for path in paths]
+    if not frames:
+        raise UserError("no records: no finished run was found")
+    return pd.concat(frames, ignore_index=True)
+
+
+def _read_one(path: Path) -> pd.DataFrame:
+    try:
+        frame = pd.read_csv(path, dtype=COLUMNS, keep_default_na=False, na_values={"value": [""]})
+    except FileNotFoundError as error:
+        raise UserError(f"no records {path}") from error
+    except (ValueError, OSError) as error:
+        raise UserError(f"records {path} are damaged: {error}") from error
+    missing = [name for name in COLUMNS if name not in frame]
+    if missing:
+        raise UserError(f"records {path} lack the column '{missing[0]}'")
+    return frame[list(COLUMNS)]
