@@ -1,0 +1,117 @@
+"""Writes the report of one folder of records, or of many runs together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.evaluation import records as record_files
+from bench.files import read_json, write_text
+from reports import figures, plots, reported, tables
+from reports.summary import summarise
+
+QUICK_NOTE = (
+    "Quick preset: tiny networks, about a minute of training. The numbers show that the suite "
+    "works; they say nothing about the methods."
+)
+
+
+def one(folder: Path) -> str:
+    """Table, plot and grid of one run or evaluation, from its records; returns the table."""
+    frame = record_files.read([folder / "records.csv"])
+    method = str(frame["method"].iloc[0])
+    text = _page(f"{method}: {folder.name}", frame, [folder], None)
+    write_text(folder / "table.md", text)
+    plots.metric_by_bucket(summarise(frame), _plot_title(frame, [folder]), folder / "plot.png")
+    figures.grid(folder / "pictures", frame, method, folder / "grid.png")
+    return text
+
+
+def many(folders: Sequence[Path], out: Path, with_reported: bool = True) -> str:
+    """Tables and plots of several runs, one page per set of test pairs; returns the text."""
+    everything = {folder: record_files.read([folder / "records.csv"]) for folder in folders}
+    pages = []
+    for manifest in dict.fromkeys(frame["manifest"].iloc[0] for frame in everything.values()):
+        group = {f: r for f, r in everything.items() if r["manifest"].iloc[0] == manifest}
+        frame = pd.concat(group.values(), ignore_index=True)
+        paper = reported.table2() if with_reported else None
+        pages.append(_page(f"Test pairs {manifest}", frame, list(group), paper))
+        plots.metric_by_bucket(
+            summarise(frame), _plot_title(frame, list(group)), out / f"plot-{manifest}.png"
+        )
+    text = "\n\n".join(pages)
+    write_text(out / "table.md", text)
+    return text
+
+
+def _page(
+    title: str, frame: pd.DataFrame, folders: Sequence[Path], paper: pd.DataFrame | None
+) -> str:
+    summary = summarise(frame)
+    parts = [f"## {title}"]
+    if any(_config(folder).get("preset") == "quick" for folder in folders):
+        parts.append(QUICK_NOTE)
+    if paper is not None and set(paper["method"]) & set(summary["method"]):
+        parts.append(
+            "Columns headed *paper* are what Xie et al. (2019), Table 2, report on Paris "
+            "StreetView: other data, training and masks, so not comparable number by number."
+        )
+    else:
+        paper = None
+    parts += [tables.by_bucket(summary, paper), _provenance(frame, folders)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _provenance(frame: pd.DataFrame, folders: Sequence[Path]) -> str:
+    lines = [
+        "Mean ± 95 % interval over test pairs (Student's t); n is the number of pairs. Outputs are "
+        "rounded to 8 bits; composite keeps the known pixels.",
+        f"Test pairs {frame['manifest'].iloc[0]}, "
+        f"metric version {frame['metric_version'].iloc[0]}.",
+    ]
+    for folder in folders:
+        own = frame.loc[frame["family"] == "variant", ["method", "seed", "fingerprint"]]
+        environment = read_json(folder / "environment.json")
+        lines.append(
+            f"{folder.name}: fingerprint {_fingerprint(folder, own)}, {_budget(_config(folder))}"
+            f"torch {environment['packages']['torch']}, {environment['device']}, "
+            f"commit {environment['commit'][:12] or 'unknown'}"
+            f"{' with uncommitted changes' if environment['uncommitted changes'] else ''}."
+        )
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _fingerprint(folder: Path, own: pd.DataFrame) -> str:
+    method = read_json(folder / "identity.json")["method"]
+    found = own.loc[own["method"] == method, "fingerprint"]
+    return ", ".join(dict.fromkeys(found)) or "none"
+
+
+def _config(folder: Path) -> Mapping[str, Any]:
+    """A run's config; empty for an evaluation of weights."""
+    path = folder / "config.json"
+    config: Mapping[str, Any] = read_json(path) if path.exists() else {}
+    return config
+
+
+def _budget(config: Mapping[str, Any]) -> str:
+    if not config:
+        return ""
+    training = config["training"]
+    length = f"{training['steps']} steps" if training["steps"] else f"{training['epochs']} epochs"
+    return (
+        f"preset {config['preset']}, {length} of batch {training['batch_size']}, "
+        f"seed {training['seed']}, "
+    )
+
+
+def _plot_title(frame: pd.DataFrame, folders: Sequence[Path]) -> str:
+    presets = dict.fromkeys(str(_config(f).get("preset", "weights")) for f in folders)
+    pairs = frame.groupby("bucket")["pair"].nunique().max()
+    return (
+        f"composite, mean and 95 % interval over {pairs} test pairs per bucket, "
+        f"preset {', '.join(presets)}, test pairs {frame['manifest'].iloc[0]}"
+    )
