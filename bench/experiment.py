@@ -61,26 +61,23 @@ class Experiment:
         with self.run.locked():
             if redo:
                 self.run.clear()
-            pairs = assemble.test_pairs(self.config, self.cache)
-            asked = self._identity(pairs)
-            if self.run.state == "finished":
+            bench = Bench.prepare(self.config, self.cache)
+            asked = self._identity(bench.pairs)
+            if self.run.state != "absent":
                 self.run.check_same(asked)
+            if self.run.state == "finished":
                 log.info("%s is finished; skipped", self.run.folder)
                 _agree(accelerator, False)
                 return self.run
+            _agree(accelerator, True)
+            # All that a wrong option can break has been made before anything is written down.
+            trainer = self._trainer(accelerator)
             self.run.begin(asked, to_dict(self.config))
-            pairs.manifest.save(self.run.folder / "manifest.json")
+            bench.pairs.manifest.save(self.run.folder / "manifest.json")
             with self.run.working():
-                _agree(accelerator, True)
-                trainer = self._trainer(accelerator)
                 trainer.train()
-                measure(
-                    self.method,
-                    trainer.network,
-                    self.config,
-                    pairs,
-                    runs.fingerprint(asked),
-                    self.run.folder,
+                bench.measure(
+                    self.method, trainer.network, runs.fingerprint(asked), self.run.folder
                 )
         return self.run
 
@@ -114,36 +111,51 @@ class Experiment:
         }
 
 
+@dataclass(frozen=True)
+class Bench:
+    """What a method is measured on, with, and beside."""
+
+    config: Config
+    pairs: TestPairs
+    evaluator: Evaluator
+    references: list[Method]
+
+    @classmethod
+    def prepare(cls, config: Config, cache: Path) -> Bench:
+        """Everything of a config's evaluation; what is missing or wrong is an error now."""
+        references = _references(config.evaluation.references)
+        pairs = assemble.test_pairs(config, cache)
+        where = device.choose(config.training.device)
+        return cls(config, pairs, Evaluator(pairs, config.evaluation, where), references)
+
+    def measure(self, method: Method, network: nn.Module, fingerprint: str, folder: Path) -> None:
+        """Write the records of a network and of the methods beside it, and its pictures."""
+        frames = [self._records(method, network, fingerprint, folder / "pictures")]
+        for other in self.references:
+            frames.append(self._records(other, other.build(self.config.model), fingerprint, None))
+        records.write(folder / "records.csv", pd.concat(frames, ignore_index=True))
+
+    def _records(
+        self, method: Method, network: nn.Module, fingerprint: str, pictures: Path | None
+    ) -> pd.DataFrame:
+        columns: dict[str, str | int] = {
+            "family": method.family,
+            "method": method.name,
+            "seed": self.config.training.seed if method.trainable else 0,
+            "fingerprint": fingerprint,
+        }
+        return self.evaluator.records(network, method.name, columns, pictures)
+
+
 def evaluate_weights(method: Method, config: Config, file: Path, folder: Path, cache: Path) -> None:
     """Measure weights of a method on the config's test pairs; records go to `folder`."""
     network = load_network(method, config, file)
-    pairs = assemble.test_pairs(config, cache)
-    identity = {"weights": weights.file_hash(file), "test pairs": pairs.manifest.hash}
-    pairs.manifest.save(folder / "manifest.json")
+    bench = Bench.prepare(config, cache)
+    identity = {"weights": weights.file_hash(file), "test pairs": bench.pairs.manifest.hash}
+    bench.pairs.manifest.save(folder / "manifest.json")
     write_json(folder / "identity.json", {"method": method.name, **identity})
     write_json(folder / "environment.json", runs.environment())
-    measure(method, network, config, pairs, runs.fingerprint(identity), folder)
-
-
-def measure(
-    method: Method,
-    network: nn.Module,
-    config: Config,
-    pairs: TestPairs,
-    fingerprint: str,
-    folder: Path,
-) -> None:
-    """Write records of a network, and of the methods that stand beside it, and its pictures."""
-    evaluator = Evaluator(pairs, config.evaluation, device.choose(config.training.device))
-
-    def columns(of: Method) -> dict[str, str | int]:
-        seed = config.training.seed if of.trainable else 0
-        return {"family": of.family, "method": of.name, "seed": seed, "fingerprint": fingerprint}
-
-    frames = [evaluator.records(network, method.name, columns(method), folder / "pictures")]
-    for other in reference_methods(config):
-        frames.append(evaluator.records(other.build(config.model), other.name, columns(other)))
-    records.write(folder / "records.csv", pd.concat(frames, ignore_index=True))
+    bench.measure(method, network, runs.fingerprint(identity), folder)
 
 
 def load_network(method: Method, config: Config, file: Path) -> nn.Module:
@@ -167,13 +179,11 @@ def load_run(folder: Path) -> tuple[Method, Config]:
     return registry.find(run.read_identity()["method"]), config
 
 
-def reference_methods(config: Config) -> list[Method]:
-    """The methods without training that are measured beside."""
-    names = [n.strip() for n in config.evaluation.references.split(",") if n.strip()]
-    methods = [registry.find(name) for name in names]
+def _references(names: str) -> list[Method]:
+    methods = [registry.find(name.strip()) for name in names.split(",") if name.strip()]
     for method in methods:
-        if method.trainable:
-            raise UserError(f"--references {method.name}: it must be trained; use `bench run`")
+        if method.trainable or method.load is not None:
+            raise UserError(f"--references {method.name}: it has weights; use run or evaluate")
     return methods
 
 

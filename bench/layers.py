@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from bench.seeds import torch_rng
 
 Network = TypeVar("Network", bound=nn.Module)
+LAYERS_WITH_BIAS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
 def place(network: Network, device: torch.device) -> Network:
@@ -36,13 +37,16 @@ def composite(output: Tensor, image: Tensor, mask: Tensor) -> Tensor:
 
 
 def initialise(network: nn.Module, seed: int, std: float = 0.02) -> None:
-    """Draw every filter and matrix from N(0, std), each from a stream named after the parameter.
+    """Draw filters and matrices from N(0, std), each from a stream named after it; biases are 0.
 
-    Parameters that two variants share by name and shape therefore start equal. Vectors and scalars
-    (biases, norms, attention parameters) keep the values their modules gave them.
+    Parameters that two variants share by name and shape therefore start equal, and nothing comes
+    from the global state. Norms and attention scalars keep the values their modules gave them.
     """
     with torch.no_grad():
         for name, parameter in network.named_parameters():
             if parameter.dim() > 1:
                 stream = torch_rng(seed, "weights", name)
                 parameter.copy_(torch.randn(parameter.shape, generator=stream) * std)
+        for module in network.modules():
+            if isinstance(module, LAYERS_WITH_BIAS) and module.bias is not None:
+                module.bias.zero_()

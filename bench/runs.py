@@ -11,6 +11,7 @@ import ast
 import hashlib
 import importlib.util
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -58,9 +59,7 @@ class Run:
         return identity
 
     def begin(self, identity: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-        """Write down what is asked for; a run begun with something else is an error."""
-        if self.state != "absent":
-            self.check_same(identity)
+        """Write down what is asked for, and that the work begins."""
         write_json(self.folder / "identity.json", identity)
         write_json(self.folder / "config.json", config)
         write_json(self.folder / "environment.json", environment())
@@ -153,6 +152,7 @@ def environment() -> dict[str, Any]:
         "packages": {name: _version(name) for name in REPORTED_PACKAGES},
         "commit": _git("rev-parse", "HEAD"),
         "uncommitted changes": bool(_git("status", "--porcelain")),
+        "processes": int(os.environ.get("WORLD_SIZE", "1")),
         "device": torch.cuda.get_device_name()
         if cuda
         else f"CPU, {torch.get_num_threads()} threads",

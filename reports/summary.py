@@ -26,6 +26,8 @@ def summarise(records: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     per_pair = grouped.agg(
         value=("value", "mean"), perfect=("perfect", "any"), note=("note", "first")
     ).reset_index()
+    # A pair that is perfect under one seed alone has a mean over the others.
+    per_pair["perfect"] &= per_pair["value"].isna()
     result = per_pair.groupby(KEYS, sort=False).agg(
         mean=("value", "mean"),
         deviation=("value", "std"),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from bench.config import from_dict, identity
 from bench.evaluation import records as record_files
 from bench.files import read_json, write_text
+from bench.presets import preset
 from reports import figures, plots, reported, tables
 from reports.summary import summarise
 
@@ -30,21 +34,31 @@ def one(folder: Path) -> str:
     return text
 
 
-def many(folders: Sequence[Path], out: Path, with_reported: bool = True) -> str:
-    """Tables and plots of several runs, one page per set of test pairs; returns the text."""
-    everything = {folder: record_files.read([folder / "records.csv"]) for folder in folders}
+def many(folders: Sequence[Path], out: Path) -> str:
+    """Tables and plots of several runs; runs stand in one table only if all but the method and
+    the seed is the same. Returns the text.
+    """
+    groups: dict[str, list[Path]] = {}
+    for folder in folders:
+        groups.setdefault(_settings_hash(folder), []).append(folder)
     pages = []
-    for manifest in dict.fromkeys(frame["manifest"].iloc[0] for frame in everything.values()):
-        group = {f: r for f, r in everything.items() if r["manifest"].iloc[0] == manifest}
-        frame = pd.concat(group.values(), ignore_index=True)
-        paper = reported.table2() if with_reported else None
-        pages.append(_page(f"Test pairs {manifest}", frame, list(group), paper))
+    for settings, group in groups.items():
+        frame = record_files.read(folder / "records.csv" for folder in group)
+        title = f"Settings {settings}, test pairs {frame['manifest'].iloc[0]}"
+        pages.append(_page(title, frame, group, reported.table2()))
         plots.metric_by_bucket(
-            summarise(frame), _plot_title(frame, list(group)), out / f"plot-{manifest}.png"
+            summarise(frame), _plot_title(frame, group), out / f"plot-{settings}.png"
         )
     text = "\n\n".join(pages)
     write_text(out / "table.md", text)
     return text
+
+
+def _settings_hash(folder: Path) -> str:
+    """Digest of all that a run was asked for, but for the method, its code and the seed."""
+    identity = read_json(folder / "identity.json")
+    shared = {k: v for k, v in identity.items() if k not in ("method", "code", "training.seed")}
+    return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def _page(
@@ -98,13 +112,19 @@ def _config(folder: Path) -> Mapping[str, Any]:
 
 
 def _budget(config: Mapping[str, Any]) -> str:
+    """The preset, what was changed of it, and how long the training was."""
     if not config:
         return ""
     training = config["training"]
     length = f"{training['steps']} steps" if training["steps"] else f"{training['epochs']} epochs"
+    own, usual = identity(from_dict(config)), identity(preset(config["preset"]))
+    changed = {name.partition(".")[2]: own[name] for name in own if own[name] != usual[name]}
+    changes = ", ".join(
+        f"{k}={v}" for k, v in changed.items() if k not in ("seed", "steps", "batch_size")
+    )
     return (
-        f"preset {config['preset']}, {length} of batch {training['batch_size']}, "
-        f"seed {training['seed']}, "
+        f"preset {config['preset']}{f' with {changes}' if changes else ''}, "
+        f"{length} of batch {training['batch_size']}, seed {training['seed']}, "
     )
 
 

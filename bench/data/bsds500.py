@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import tarfile
 import tempfile
+import zlib
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import URLError
 
@@ -40,25 +41,30 @@ def split_digest(folder: Path) -> str:
 
 
 def _download(target: Path) -> Path:
+    if target.exists():
+        raise UserError(f"{target} lacks one of train, val, test; complete it, or move it away")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            _fetch(Path(scratch)).replace(target)
+    except (URLError, HTTPException, OSError, EOFError, zlib.error, tarfile.TarError) as error:
+        raise UserError(
+            f"BSDS500 is not in {target} and cannot be downloaded ({error}); "
+            "give the folder that holds bsds500/{train,val,test} by --data-root"
+        ) from error
+    return target
+
+
+def _fetch(scratch: Path) -> Path:
     import torch
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        archive = Path(scratch, "bsds500.tgz")
-        try:
-            print(f"downloading BSDS500 (70 MB) to {target}")
-            torch.hub.download_url_to_file(URL, str(archive))
-            with tarfile.open(archive) as tar:
-                members = [m for m in tar if m.name.startswith(INSIDE) and m.name.endswith(".jpg")]
-                tar.extractall(scratch, members=members, filter="data")
-        except (URLError, OSError, tarfile.TarError) as error:
-            raise UserError(
-                f"BSDS500 is not in {target} and cannot be downloaded ({error}); "
-                "give the folder that holds bsds500/{train,val,test} by --data-root"
-            ) from error
-        images = Path(scratch, INSIDE)
-        for split in SPLITS:
-            if split_digest(images / split) != DIGESTS[split]:
-                raise UserError(f"the downloaded BSDS500 {split} split is damaged; run again")
-        shutil.move(images, target)
-    return target
+    archive = scratch / "bsds500.tgz"
+    print(f"downloading BSDS500 (70 MB) from {URL}")
+    torch.hub.download_url_to_file(URL, str(archive))
+    with tarfile.open(archive) as tar:
+        members = [m for m in tar if m.name.startswith(INSIDE) and m.name.endswith(".jpg")]
+        tar.extractall(scratch, members=members, filter="data")
+    for split in SPLITS:
+        if split_digest(scratch / INSIDE / split) != DIGESTS[split]:
+            raise UserError(f"the downloaded BSDS500 {split} split is damaged; run again")
+    return scratch / INSIDE

@@ -28,6 +28,8 @@ class Photos:
     """Resized photographs by index; `photos[i]` is a read-only [H,W,3] view, uint8."""
 
     names: list[str]
+    resize: int
+    """The length their shorter sides were scaled to."""
     shapes: list[tuple[int, int]]
     digest: str
     """Hash of the files' names and bytes: what the data is, wherever it lies."""
@@ -66,6 +68,7 @@ def load(pictures: Sequence[Picture], resize: int, size: int, folder: Path) -> P
     lengths = [h * w * 3 for h, w in shapes]
     return Photos(
         index["names"],
+        resize,
         shapes,
         index["digest"],
         np.memmap(pixel_file, np.uint8, "r"),

@@ -126,11 +126,16 @@ class TestPairs:
     masks: MaskSource
 
     def __post_init__(self) -> None:
+        if self.photos.resize != self.manifest.resize:
+            raise UserError(
+                f"the manifest was made with --resize {self.manifest.resize}, "
+                f"not {self.photos.resize}; use its value"
+            )
         if self.photos.digest != self.manifest.image_digest:
             raise UserError(
                 "the test images are not those the manifest was made from "
                 f"({self.photos.digest[:12]}, not {self.manifest.image_digest[:12]}); "
-                "check --test-images, --resize and --data-root"
+                "check --test-images and --data-root"
             )
 
     def __len__(self) -> int:

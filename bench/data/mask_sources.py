@@ -15,7 +15,16 @@ from PIL import Image
 from tqdm import tqdm
 
 from bench.data.images import open_image, to_rgb
-from bench.data.masks import BUCKETS, Mask, bucket_label, bucket_of, families, generate, hole_ratio
+from bench.data.masks import (
+    BUCKETS,
+    FAMILIES,
+    Mask,
+    bucket_label,
+    bucket_of,
+    families,
+    generate,
+    hole_ratio,
+)
 from bench.data.sources import Picture, list_folder
 from bench.errors import UserError
 from bench.seeds import rng
@@ -54,10 +63,10 @@ def mask_hash(mask: Mask) -> str:
 
 
 def resolve(spec: str, polarity: str) -> MaskSource:
-    """`shapes,strokes`, `masks:PATH` (with a polarity) or `nvidia:PATH` (hole is white)."""
+    """`shapes,strokes`, `masks:PATH` (with a polarity) or `nvidia:PATH` (white is hole)."""
     kind, _, rest = spec.partition(":")
     if kind == "nvidia" and rest:
-        return FileMasks.open(Path(rest).expanduser(), "hole-white")
+        return FileMasks.open(Path(rest).expanduser(), polarity or "hole-white")
     if kind == "masks" and rest:
         if not polarity:
             raise UserError(
@@ -100,7 +109,12 @@ class GeneratedMasks:
 
     def load(self, name: str, size: int) -> Mask:
         """The mask of a name given by `by_bucket`."""
-        drawn_from, purpose, seed, bucket, index = name.split("/")
+        parts = name.split("/")
+        if len(parts) != 5 or not set(parts[0].split(",")) <= FAMILIES.keys():
+            raise UserError(
+                f"mask {name} of the manifest is a file; name its folder by --test-masks"
+            )
+        drawn_from, purpose, seed, bucket, index = parts
         ratio = BUCKETS[int(bucket)]
         return generate(
             families(drawn_from), size, ratio, int(seed), f"{purpose}{bucket}", int(index)

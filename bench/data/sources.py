@@ -65,13 +65,16 @@ def list_folder(folder: Path) -> list[Picture]:
     """All pictures below a folder, by relative name, sorted."""
     if not folder.is_dir():
         raise UserError(f"no folder {folder}")
-    files = sorted(
-        p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")
-    )
+    files = sorted(p for p in folder.rglob("*") if _is_picture(p, folder))
     if not files:
         kinds = ", ".join(sorted(SUFFIXES))
         raise UserError(f"folder {folder} holds no images ({kinds})")
     return [Picture(p.relative_to(folder).as_posix(), p) for p in files]
+
+
+def _is_picture(path: Path, below: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(below).parts)
+    return path.suffix.lower() in SUFFIXES and not hidden and path.is_file()
 
 
 def _folder(folder: Path, split: Split, whole: bool) -> list[Picture]:

@@ -51,7 +51,13 @@ def read(paths: Iterable[Path]) -> pd.DataFrame:
 
 def _read_one(path: Path) -> pd.DataFrame:
     try:
-        frame = pd.read_csv(path, dtype=COLUMNS, keep_default_na=False, na_values={"value": [""]})
+        frame = pd.read_csv(
+            path,
+            dtype=COLUMNS,
+            keep_default_na=False,
+            na_values={"value": [""]},
+            float_precision="round_trip",
+        )
     except FileNotFoundError as error:
         raise UserError(f"no records {path}") from error
     except (ValueError, OSError) as error:

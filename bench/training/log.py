@@ -64,7 +64,7 @@ class TrainingLog:
         path = self.folder / name
         new = not path.exists()
         with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
+            writer = csv.writer(file, lineterminator="\n")
             if new:
                 writer.writerow(row)
             writer.writerow([step, *(f"{v:.6g}" for k, v in row.items() if k != "step")])

@@ -69,12 +69,10 @@ def vgg16(file: Path | None) -> PoolFeatures:
             ) from error
     with torch.device("meta"):
         layers = torchvision_vgg16(weights=None).features[:POOL3]
-    state = {
-        name.removeprefix("features."): value
-        for name, value in weights.read(file).items()
-        if name.startswith("features.") and int(name.split(".")[1]) < POOL3
-    }
-    weights.check(state, layers.state_dict(), f"{file} (VGG-16 features)")
+    expected = {f"features.{name}": value for name, value in layers.state_dict().items()}
+    found = {name: value for name, value in weights.read(file).items() if name in expected}
+    weights.check(found, expected, f"{file} (VGG-16)")
+    state = {name.removeprefix("features."): value for name, value in found.items()}
     layers.load_state_dict(state, assign=True)
     return PoolFeatures(layers)
 

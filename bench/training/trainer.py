@@ -24,6 +24,7 @@ from bench.errors import UserError
 from bench.evaluation.evaluator import mean_psnr, save_picture
 from bench.files import read_json, write_json
 from bench.layers import composite
+from bench.training.critic import LAYERS as CRITIC_LAYERS
 from bench.training.learner import Learner
 from bench.training.log import TrainingLog
 
@@ -48,11 +49,7 @@ class Trainer:
         self.config, self.accelerator = config, accelerator
         self.validation, self.folder = validation, folder
         world = accelerator.num_processes
-        if config.training.batch_size % world:
-            raise UserError(
-                f"--batch-size {config.training.batch_size} cannot be divided among {world} "
-                "processes; use a multiple"
-            )
+        _check_share(config, world)
         self.batches = replace(batches, rank=accelerator.process_index, world=world)
         self.learner = Learner(network, config, accelerator)
         self.network = network
@@ -175,6 +172,25 @@ def make_accelerator(config: Config) -> Accelerator:
         "kwargs_handlers": [DistributedDataParallelKwargs(broadcast_buffers=False)],
     }
     return Accelerator(**settings)
+
+
+def _check_share(config: Config, world: int) -> None:
+    """Refuse a batch that cannot be divided, or whose share batch norm cannot work on."""
+    share, rest = divmod(config.training.batch_size, world)
+    if rest or not share:
+        raise UserError(
+            f"--batch-size {config.training.batch_size} cannot be divided among {world} "
+            "processes; use a multiple"
+        )
+    smallest = config.data.size // 2**config.model.depth
+    if config.objective.adversarial:
+        smallest = min(smallest, config.data.size // 2**CRITIC_LAYERS)
+    if share == 1 and smallest <= 1:
+        raise UserError(
+            f"--batch-size {config.training.batch_size} leaves one image a process, and batch norm "
+            "needs more than one value at the 1x1 bottleneck; use at least "
+            f"{2 * world}, or a larger --size"
+        )
 
 
 def total_steps(config: Config, images: int) -> int:
