@@ -1,0 +1,43 @@
+"""Checks against the published data sets, where LBAM_BENCH_DATA names a folder that holds them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bench.data import bsds500
+from bench.data.mask_sources import read_mask
+from bench.data.masks import hole_ratio
+from bench.data.sources import SPLITS
+
+FOLDER = os.environ.get("LBAM_BENCH_DATA", "")
+
+
+def data_set(name: str) -> Path:
+    if not FOLDER:
+        pytest.skip(f"LBAM_BENCH_DATA is not set; it names the folder that holds {name}/")
+    folder = Path(FOLDER, name)
+    if not folder.is_dir():
+        pytest.skip(f"no {name}/ in LBAM_BENCH_DATA")
+    return folder
+
+
+@pytest.mark.parametrize(("split", "count"), [("train", 200), ("val", 100), ("test", 200)])
+def test_bsds500_is_the_published_one(split: str, count: int) -> None:
+    folder = data_set("bsds500")
+    assert len(list((folder / split).glob("*.jpg"))) == count
+    assert bsds500.split_digest(folder / split) == bsds500.DIGESTS[split]
+    assert set(bsds500.DIGESTS) == set(SPLITS)
+
+
+def test_nvidia_masks_are_white_in_the_hole() -> None:
+    # The set is ordered: 2,000 masks for each of (.01, .1], (.1, .2], ... (.5, .6].
+    files = sorted(p for p in data_set("nvidia_masks").glob("*.png") if p.stem.isdigit())
+    chosen = files[:: max(1, len(files) // 60)]
+    edges = [0.01, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+    agree = 0
+    for path in chosen:
+        group = int(path.stem) // 2000
+        agree += edges[group] < hole_ratio(read_mask(path, True, 512)) <= edges[group + 1]
+    assert len(chosen) >= 50
+    assert agree >= 0.95 * len(chosen)

@@ -1,0 +1,212 @@
+import math
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from bench.config import Evaluation
+from bench.data import cache, manifest
+from bench.data.mask_sources import GeneratedMasks
+from bench.data.sources import list_folder
+from bench.evaluation import evaluator, metrics, perceptual_distance, records
+from bench.evaluation.evaluator import Evaluator, mean_psnr, save_picture
+
+LEVEL = 0.4013  # 102.33 of 255: a picture file holds 102
+CPU = torch.device("cpu")
+OFF = Evaluation(lpips="off")
+IDENTITY: dict[str, str | int] = {
+    "family": "variant",
+    "method": "constant",
+    "seed": 4,
+    "fingerprint": "f00d",
+}
+MEASURED = {
+    *((metric, region) for metric in ("psnr", "l1_percent") for region in ("composite", "raw")),
+    *(("ssim", region) for region in ("composite", "raw")),
+    ("psnr", "hole"),
+    ("l1_percent", "hole"),
+}
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> manifest.TestPairs:
+    """Three pairs in each of four buckets, 64 pixels, from two tiny noise photographs."""
+    folder = tmp_path / "album"
+    folder.mkdir()
+    stream = np.random.default_rng(2)
+    for name in ("a.png", "b.png"):
+        pixels = stream.integers(0, 256, (66, 72, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / name)
+    photos = cache.load(list_folder(folder), 66, 64, tmp_path / "cache")
+    masks = GeneratedMasks(("boxes",))
+    return manifest.TestPairs(manifest.make(photos, masks, 64, 66, 3, 0, "test"), photos, masks)
+
+
+class Constant(nn.Module):
+    """One colour everywhere; notes how it was called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[int, bool, bool]] = []
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        self.calls.append((len(image), self.training, torch.is_grad_enabled()))
+        assert image.shape[1:] == (3, 64, 64)
+        assert image.aminmax().min >= 0
+        assert image.aminmax().max <= 1
+        assert set(mask.unique().tolist()) == {0, 1}
+        return torch.full_like(image, LEVEL)
+
+
+class Oracle(nn.Module):
+    """Returns the truth, pair after pair, whatever it is shown."""
+
+    def __init__(self, pairs: manifest.TestPairs) -> None:
+        super().__init__()
+        self.pairs, self.next = pairs, 0
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        indices = range(self.next, self.next + len(image))
+        self.next = indices.stop
+        return self.pairs.batch(indices)[0].float() / 255
+
+
+def test_one_row_per_pair_metric_and_region(pairs: manifest.TestPairs) -> None:
+    found = Evaluator(pairs, OFF, CPU).records(Constant(), "constant", IDENTITY)
+    assert set(records.COLUMNS) <= set(found)
+    keys = Counter(zip(found["pair"], found["metric"], found["region"], strict=True))
+    expected = MEASURED | {("lpips", "composite"), ("lpips", "raw")}
+    assert set(keys) == {(pair, *key) for pair in range(12) for key in expected}
+    assert set(keys.values()) == {1}
+
+
+def test_rows_say_what_was_measured(pairs: manifest.TestPairs) -> None:
+    found = Evaluator(pairs, OFF, CPU).records(Constant(), "constant", IDENTITY)
+    for name, value in IDENTITY.items():
+        assert (found[name] == value).all()
+    assert (found["manifest"] == pairs.manifest.hash).all()
+    assert (found["metric_version"] == metrics.VERSION).all()
+    assert (found["seconds"] > 0).all()
+    for index, rows in found.groupby("pair"):
+        pair = asdict(pairs.manifest.pairs[int(str(index))])
+        assert rows[list(pair)].drop_duplicates().to_dict("records") == [pair]
+
+
+def test_values_are_those_of_the_metrics_and_not_of_the_batch(pairs: manifest.TestPairs) -> None:
+    frames = [
+        Evaluator(pairs, Evaluation(lpips="off", eval_batch=size), CPU).records(
+            Constant(), "constant", IDENTITY
+        )
+        for size in (1, 5, 12)
+    ]
+    assert all(np.allclose(f["value"], frames[0]["value"], equal_nan=True) for f in frames)
+    for index in range(len(pairs)):
+        image, mask = (x.float() for x in pairs.batch([index]))
+        expected = metrics.measure(torch.full_like(image, LEVEL), image / 255, mask)
+        rows = frames[1][frames[1]["pair"] == index]
+        for (metric, region), value in expected.items():
+            row = rows[(rows["metric"] == metric) & (rows["region"] == region)]
+            assert row["value"].item() == pytest.approx(value.item(), abs=1e-9)
+
+
+def test_network_is_called_for_inference(pairs: manifest.TestPairs) -> None:
+    network = Constant().train()
+    Evaluator(pairs, Evaluation(lpips="off", eval_batch=5), CPU).records(network, "x", IDENTITY)
+    assert network.calls == [(5, False, False), (5, False, False), (2, False, False)]
+
+
+def test_perfect_network_has_infinite_psnr(pairs: manifest.TestPairs) -> None:
+    found = Evaluator(pairs, OFF, CPU).records(Oracle(pairs), "oracle", IDENTITY)
+    value = {metric: set(rows["value"]) for metric, rows in found.groupby("metric")}
+    assert value["psnr"] == {math.inf}
+    assert value["l1_percent"] == {0.0}
+    assert min(value["ssim"]) == pytest.approx(1, abs=1e-6)
+
+
+def test_missing_lpips_is_empty_with_the_reason(
+    pairs: manifest.TestPairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    settings = Evaluation(lpips="alex", download=False)
+    found = Evaluator(pairs, settings, CPU).records(Constant(), "constant", IDENTITY)
+    lpips = found["metric"] == "lpips_alex"
+    assert lpips.sum() == 2 * len(pairs)
+    assert found.loc[lpips, "value"].isna().all()
+    assert found.loc[lpips, "note"].str.contains("no ImageNet weights of AlexNet").all()
+    assert (found.loc[~lpips, "note"] == "").all()
+    assert found.loc[~lpips, "value"].notna().all()
+
+
+def test_lpips_looks_at_rounded_composite_and_raw_output(
+    pairs: manifest.TestPairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class MeanAbsolute(nn.Module):
+        def forward(self, output: Tensor, target: Tensor) -> Tensor:
+            return (output - target).abs().mean((1, 2, 3), keepdim=True)
+
+    monkeypatch.setattr(perceptual_distance, "build", lambda *args: MeanAbsolute())
+    found = Evaluator(pairs, Evaluation(lpips="vgg"), CPU).records(Constant(), "x", IDENTITY)
+    assert (found["note"] == "").all()
+    wide = found.pivot(index=["pair", "region"], columns="metric", values="value").dropna()
+    # In [-1,1] an absolute difference is twice that in [0,1], which `l1_percent` gives in percent.
+    assert len(wide) == 2 * len(pairs)
+    assert np.allclose(wide["lpips_vgg"], wide["l1_percent"] / 50, rtol=1e-5)
+
+
+def test_pictures_of_the_first_pairs_of_each_bucket_are_saved(
+    pairs: manifest.TestPairs, tmp_path: Path
+) -> None:
+    folder = tmp_path / "pictures"
+    Evaluator(pairs, OFF, CPU).records(Constant(), "constant", IDENTITY, folder)
+    expected = [3 * bucket + k for bucket in range(4) for k in range(evaluator.PICTURES_PER_BUCKET)]
+    assert sorted(p.name for p in folder.iterdir()) == sorted(
+        f"{index:05d}_{what}.png" for index in expected for what in ("input", "output", "truth")
+    )
+    image, mask = (x[0].permute(1, 2, 0).numpy() for x in pairs.batch([4]))
+    saved = {
+        what: np.asarray(Image.open(folder / f"00004_{what}.png"))
+        for what in ("input", "output", "truth")
+    }
+    assert np.array_equal(saved["truth"], image)
+    assert np.array_equal(saved["input"], np.where(mask == 1, image, 255))
+    assert np.array_equal(saved["output"], np.where(mask == 1, image, 102))
+
+
+def test_no_pictures_unless_asked(pairs: manifest.TestPairs, tmp_path: Path) -> None:
+    before = {p for p in tmp_path.rglob("*") if p.suffix == ".png"}
+    Evaluator(pairs, OFF, CPU).records(Constant(), "constant", IDENTITY)
+    assert {p for p in tmp_path.rglob("*") if p.suffix == ".png"} == before
+
+
+def test_records_survive_a_file(pairs: manifest.TestPairs, tmp_path: Path) -> None:
+    found = Evaluator(pairs, OFF, CPU).records(Oracle(pairs), "oracle", IDENTITY)
+    records.write(tmp_path / "records.csv", found)
+    read = records.read([tmp_path / "records.csv"])
+    pd.testing.assert_frame_equal(read, found[list(records.COLUMNS)], check_dtype=False)
+
+
+def test_saved_picture_is_the_rounded_image(tmp_path: Path) -> None:
+    image = torch.tensor([-0.2, 0.0, 0.6 / 255, 0.5, 1.0, 1.3]).expand(3, 2, 6)
+    save_picture(tmp_path / "sub" / "p.png", image)
+    assert np.asarray(Image.open(tmp_path / "sub" / "p.png"))[0, :, 0].tolist() == [
+        0, 0, 1, 128, 255, 255
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_mean_psnr_is_that_of_the_composite_and_restores_the_mode(
+    pairs: manifest.TestPairs, training: bool
+) -> None:
+    network = Constant().train(training)
+    found = mean_psnr(network, pairs, CPU, batch=5)
+    rows = Evaluator(pairs, OFF, CPU).records(Constant(), "constant", IDENTITY)
+    composite = rows[(rows["metric"] == "psnr") & (rows["region"] == "composite")]
+    assert found == pytest.approx(composite["value"].mean(), abs=1e-9)
+    assert network.training is training
+    assert not any(was_training for _, was_training, _ in network.calls)

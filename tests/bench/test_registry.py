@@ -1,0 +1,136 @@
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+import variants
+from bench import registry
+from bench.config import Model
+from bench.errors import UserError
+
+PLUGIN = """
+from dataclasses import replace
+from variants.lbam import FULL, LBAM, variant
+
+def softplus_attention():
+    from torch import nn
+    return nn.Softplus()
+
+@variant("{name}", "softplus in place of gA")
+def softplus() -> LBAM:
+    return replace(FULL, attention=softplus_attention)
+"""
+
+
+@pytest.fixture
+def add_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str, str], None]]:
+    """Add a file to `variants/`, as a user would, in a folder that the test throws away."""
+    registry.discover()
+    monkeypatch.setattr(registry, "_methods", dict(registry._methods))
+    monkeypatch.setattr(variants, "__path__", [*variants.__path__, str(tmp_path)])
+    before = set(sys.modules)
+
+    def add(name: str, text: str) -> None:
+        (tmp_path / f"{name}.py").write_text(text)
+
+    yield add
+    for name in set(sys.modules) - before:
+        if name.startswith("variants."):
+            del sys.modules[name]
+
+
+def test_finds_the_eight_variants_of_table_2() -> None:
+    found = {m.name for m in registry.discover().values() if m.family == "variant" and m.trainable}
+    assert found == {"full", "unlearned", "forward", "no-gan", "sigmoid", "lrelu", "relu", "3x3"}
+
+
+def test_a_new_file_is_a_new_variant(add_file: Callable[[str, str], None]) -> None:
+    import torch
+
+    add_file("softplus", PLUGIN.format(name="softplus"))
+    method = registry.find("softplus", "variant")
+    assert list(method.differs) == ["attention"]
+    network = method.build(Model(width=4, depth=3))
+    assert sum(p.numel() for p in network.parameters()) == method.parameters(Model(4, 3))
+    assert network(torch.rand(1, 3, 16, 16), torch.ones(1, 1, 16, 16)).shape == (1, 3, 16, 16)
+
+
+def test_a_duplicate_name_is_an_error(add_file: Callable[[str, str], None]) -> None:
+    add_file("again", PLUGIN.format(name="forward"))
+    with pytest.raises(UserError, match=r"'forward' of variants\.again .* variants\.table2"):
+        registry.discover()
+
+
+def test_a_broken_file_is_named_and_leaves_nothing_registered(
+    add_file: Callable[[str, str], None],
+) -> None:
+    add_file("broken", PLUGIN.format(name="half") + "\n1 / 0\n")
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"variants\.broken .*ZeroDivisionError"):
+            registry.discover()
+    assert "half" not in registry._methods
+
+
+def test_an_installed_package_adds_a_variant_by_entry_point(
+    add_file: Callable[[str, str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "their_package.py").write_text(PLUGIN.format(name="theirs"))
+    monkeypatch.syspath_prepend(str(folder))
+    point = EntryPoint("theirs", "their_package", registry.ENTRY_POINT_GROUP)
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    assert registry.find("theirs").module == "their_package"
+
+
+def test_an_unknown_name_answers_with_the_nearest() -> None:
+    with pytest.raises(UserError, match="unknown variant 'frward'; did you mean forward"):
+        registry.find("frward", "variant")
+    with pytest.raises(UserError, match="unknown variant 'mean-colour'"):
+        registry.find("mean-colour", "variant")
+
+
+@pytest.mark.parametrize("words", ["['list']", "['--help']", "['run', '--help']"])
+def test_list_and_help_do_not_import_torch(words: str) -> None:
+    code = (
+        "import sys\nfrom bench.cli import main\n"
+        f"try:\n    main({words})\nexcept SystemExit:\n    pass\n"
+        "assert not {'torch', 'pandas', 'matplotlib', 'accelerate'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_imports_run_one_way() -> None:
+    """reports -> bench.evaluation.records; variants, baselines -> bench; nothing -> cli."""
+    root = Path(registry.__file__).parent.parent
+    allowed = {
+        "variants": {"variants", "bench.config", "bench.registry", "bench.layers", "bench.weights"},
+        "baselines": {
+            "baselines",
+            "bench.config",
+            "bench.registry",
+            "bench.layers",
+            "bench.weights",
+        },
+        "reports": {"reports", "bench.evaluation.records", "bench.files", "bench.config"}
+        | {"bench.registry", "bench.presets"},
+    }
+    from bench.runs import _imported
+
+    for package, names in allowed.items():
+        for file in (root / package).rglob("*.py"):
+            for name in _imported(file.read_bytes()):
+                own = name.partition(".")[0] in ("bench", "variants", "baselines", "reports")
+                ok = any(name == n or name.startswith(n + ".") for n in names)
+                assert not own or ok or name in ("bench", "bench.evaluation"), f"{file}: {name}"
+    for file in (root / "bench").rglob("*.py"):
+        imported = set(_imported(file.read_bytes()))
+        if file.name != "__main__.py":
+            assert "bench.cli" not in imported, file
+        if file.name not in ("cli.py", "speed.py"):
+            assert not {n for n in imported if n.startswith(("reports", "variants", "baselines"))}

@@ -1,0 +1,37 @@
+"""Shared by all tests: a tiny experiment, and a process state that no test inherits."""
+
+import logging
+import os
+import shlex
+from collections.abc import Iterator
+
+import pytest
+
+# Before torch is imported: the same bits in every subprocess, and no threads that spin while they
+# wait, which stalls everything where other work shares the processors.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+TINY = shlex.split(
+    "--size 64 --resize 88 --width 4 --depth 4 --critic-width 4 --steps 6 --batch-size 2 --pairs 2 "
+    "--validation-pairs 1 --checkpoint-every 3 --validate-every 3 --log-every 1"
+)
+"""Options that make a run of a few seconds."""
+
+
+@pytest.fixture
+def tiny() -> list[str]:
+    return list(TINY)
+
+
+@pytest.fixture(autouse=True)
+def fresh_accelerator() -> Iterator[None]:
+    """accelerate keeps one state per process; the next test may want another precision."""
+    yield
+    import sys
+
+    if "accelerate" in sys.modules:
+        from accelerate.state import AcceleratorState
+
+        AcceleratorState._reset_state(reset_partial_state=True)
+    logging.getLogger("bench").setLevel(logging.NOTSET)
