@@ -50,7 +50,9 @@ class Data:
     pairs: int = option(25, "test pairs per mask-ratio bucket")
     validation_pairs: int = option(4, "validation pairs per bucket")
     manifest: str = option(
-        "", "file with the frozen test pairs; empty: made from the options above"
+        "",
+        "file with the frozen test pairs; empty: made from the options above",
+        identity=False,  # its content is part of the identity, not its place
     )
 
 
@@ -107,7 +109,9 @@ class Training:
     device: Literal["auto", "cpu"] = option(
         "auto", "auto: a GPU where there is one", identity=False
     )
-    workers: int = option(0, "processes that prepare batches; 0: a thread", identity=False)
+    workers: int = option(
+        0, "processes that prepare batches; 0: the one that trains", identity=False
+    )
     log_every: int = option(10, "steps between rows of the log", identity=False)
     validate_every: int = option(1000, "steps between validations", identity=False)
     checkpoint_every: int = option(1000, "steps between checkpoints", identity=False)

@@ -1,0 +1,80 @@
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from bench.config import override
+from bench.errors import UserError
+from bench.presets import preset
+from bench.training.log import LOSSES, VALIDATION, TrainingLog
+from bench.training.trainer import Trainer, _check_share, checkpoints, total_steps
+
+
+@pytest.mark.parametrize(
+    ("real", "fake", "end", "warns"),
+    [
+        (0.999, 0.998, "sigmoid", True),
+        (0.001, 0.002, "sigmoid", True),
+        (0.999, 0.5, "sigmoid", False),
+        (0.999, 0.998, "linear", False),
+    ],
+)
+def test_a_saturated_critic_is_warned_about_once(
+    caplog: pytest.LogCaptureFixture, real: float, fake: float, end: str, warns: bool
+) -> None:
+    config = override(preset("quick"), {"critic_end": end})
+    trainer = SimpleNamespace(config=config, warned=False)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            Trainer._warn_saturated(trainer, {"step": 1, "real": real, "fake": fake})  # type: ignore[arg-type]
+    assert len(caplog.records) == int(warns)
+    assert not warns or "--critic-end linear" in caplog.text
+
+
+def test_the_budget_is_steps_or_epochs() -> None:
+    config = override(preset("paper"), {"epochs": 3, "batch_size": 4})
+    assert total_steps(config, images=10) == 8  # 30 images in batches of 4
+    assert total_steps(override(config, {"steps": 5}), images=10) == 5
+
+
+def test_a_half_written_checkpoint_is_not_one(tmp_path: Path) -> None:
+    for name in ("00000010", "00000020", ".00000030"):
+        (tmp_path / "checkpoints" / name).mkdir(parents=True)
+    assert [p.name for p in checkpoints(tmp_path)] == ["00000010", "00000020"]
+
+
+def test_a_log_holds_means_and_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    with TrainingLog(tmp_path, 0, active=True) as log:
+        for step in range(1, 7):
+            log.add(step, {"pixel": torch.tensor(float(step))}, images=2)
+            if step % 2 == 0:
+                row = log.write()
+                assert row["pixel"] == step - 0.5
+        log.write_validation(6, 20.0)
+    with (tmp_path / LOSSES).open("a") as file:
+        file.write("8,1")  # the process was killed while it wrote
+    with TrainingLog(tmp_path, 4, active=True) as log:
+        log.add(5, {"pixel": torch.tensor(9.0)}, images=2)
+        log.write()
+    rows = (tmp_path / LOSSES).read_text().splitlines()
+    assert rows[0] == "step,images_per_s,pixel"
+    assert [r.split(",")[0] for r in rows[1:]] == ["2", "4", "5"]
+    assert (tmp_path / VALIDATION).read_text() == "step,psnr\n"
+
+
+def test_only_the_first_process_writes_a_log(tmp_path: Path) -> None:
+    with TrainingLog(tmp_path, 0, active=False) as log:
+        log.add(1, {"pixel": torch.tensor(1.0)}, images=2)
+        log.write()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_batch_that_processes_cannot_share_is_refused() -> None:
+    config = override(preset("quick"), {"batch_size": 6})
+    _check_share(config, 3)
+    with pytest.raises(UserError, match="cannot be divided among 4"):
+        _check_share(config, 4)
+    with pytest.raises(UserError, match="one image a process"):
+        _check_share(override(config, {"depth": 7}), 6)
