@@ -36,8 +36,9 @@ def perceptual_loss(
 def gram(features: Tensor) -> Tensor:
     """Gram matrices [B,C,C] of features [B,C,H,W], divided by C·H·W."""
     batch, channels, height, width = features.shape
-    flat = features.reshape(batch, channels, height * width).float()
-    return flat @ flat.mT / (channels * height * width)
+    # Positions before channels: no copy where the layout is channels-last.
+    flat = features.permute(0, 2, 3, 1).reshape(batch, height * width, channels).float()
+    return flat.mT @ flat / (channels * height * width)
 
 
 def style_loss(features: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:

@@ -86,21 +86,43 @@ def test_generator_takes_no_gradient_from_the_critics_update() -> None:
     assert seen == [True]
 
 
+def gradients(network: nn.Module) -> dict[str, Tensor]:
+    named = network.named_parameters()
+    return {name: p.grad.clone() for name, p in named if p.grad is not None}
+
+
 def test_generators_update_leaves_the_critic_as_its_own_update_made_it() -> None:
     taught = learner(tiny())
-    assert taught.critic is not None
-    after_own: list[dict[str, Tensor]] = []
+    critic = taught.critic
+    assert critic is not None
+    after_own: list[tuple[dict[str, Tensor], dict[str, Tensor]]] = []
     descend = taught.critic_optimizer.step
 
     def step(*args: Any, **kwargs: Any) -> Any:
         result = descend(*args, **kwargs)
-        after_own.append(weights(taught.critic))
+        after_own.append((weights(critic), gradients(critic)))
         return result
 
     taught.critic_optimizer.step = step  # type: ignore[method-assign]
     for number in range(3):
         taught.step(*batch(), number)
-        assert same(after_own[number], weights(taught.critic))
+        own_weights, own_gradients = after_own[number]
+        assert same(own_weights, weights(critic))
+        # Nor is the critic's share of the generator's gradient computed, which would be wasted.
+        left = gradients(critic)
+        assert not left or same(own_gradients, left)
+
+
+def test_optimizers_have_the_configured_rates_and_betas() -> None:
+    rates = {"lr": 3e-4, "betas": (0.4, 0.8), "critic_lr": 2e-5, "critic_betas": (0.1, 0.7)}
+    taught = learner(tiny(**rates))
+    for prefix, optimizer, network in (
+        ("", taught.optimizer, taught.generator),
+        ("critic_", taught.critic_optimizer, taught.critic),
+    ):
+        (group,) = optimizer.param_groups
+        assert (group["lr"], group["betas"]) == (rates[f"{prefix}lr"], rates[f"{prefix}betas"])
+        assert len(group["params"]) == len(weights(network))
 
 
 def test_critic_learns_nothing_from_the_generators_objective() -> None:
