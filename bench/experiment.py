@@ -59,19 +59,20 @@ class Experiment:
                 self._trainer(accelerator).train()
             return self.run
         with self.run.locked():
-            if redo:
-                self.run.clear()
             bench = Bench.prepare(self.config, self.cache)
             asked = self._identity(bench.pairs)
-            if self.run.state != "absent":
+            state = "absent" if redo else self.run.state
+            if state != "absent":
                 self.run.check_same(asked)
-            if self.run.state == "finished":
+            if state == "finished":
                 log.info("%s is finished; skipped", self.run.folder)
                 _agree(accelerator, False)
                 return self.run
             _agree(accelerator, True)
-            # All that a wrong option can break has been made before anything is written down.
+            # All that a wrong option can break is made before anything is replaced or written.
             trainer = self._trainer(accelerator)
+            if redo:
+                self.run.clear()
             self.run.begin(asked, to_dict(self.config))
             bench.pairs.manifest.save(self.run.folder / "manifest.json")
             with self.run.working():

@@ -56,7 +56,7 @@ def test_list_shows_name_summary_difference_and_parameters(run: Run) -> None:
 
 
 def test_run_ends_with_table_plot_grid_and_records(finished: Path) -> None:
-    for name in ("plot.png", "grid.png"):
+    for name in ("plot.png", "grid.png", "curves.png"):
         assert Image.open(finished / name).size[0] > 600
     table = (finished / "table.md").read_text()
     assert "| forward" in table and "| mean-colour" in table and "Quick preset" in table
@@ -82,6 +82,13 @@ def test_a_finished_run_is_skipped_and_another_config_is_refused(
     assert (finished / "weights.safetensors").stat().st_mtime_ns == before
 
 
+def test_redo_with_bad_input_loses_nothing(run: Run, finished: Path, tiny: list[str]) -> None:
+    words = ["run", "--variant", "forward", *tiny, "--out", finished.parent, "--redo"]
+    for wrong in (["--references", "nobody"], ["--lpips-weights", "absent.pth"]):
+        assert run(*words, *wrong)[0] == 2
+        assert (finished / "weights.safetensors").exists()
+
+
 def test_redo_replaces_a_run(run: Run, tmp_path: Path, tiny: list[str]) -> None:
     words = ["run", "--variant", "no-gan", *tiny, "--out", tmp_path]
     assert run(*words)[0] == 0
@@ -102,7 +109,7 @@ def test_report_is_made_from_records_alone(run: Run, finished: Path) -> None:
     code, out, _ = run("report", "--out", finished.parent)
     assert code == 0
     assert (finished / "table.md").read_text() == table
-    assert (finished / "plot.png").exists() and (finished / "grid.png").exists()
+    assert all((finished / f"{name}.png").exists() for name in ("plot", "grid", "curves"))
     assert "paper (0.1, 0.2]" in out and "27.80" in out  # Table 2, forward
 
 

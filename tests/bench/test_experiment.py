@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from bench.config import override
+from bench.experiment import Experiment, load_run
+from bench.presets import preset
+from bench.registry import find
+from bench.training.learner import Learner
+
+SMALL = {
+    "size": 64, "resize": 88, "width": 4, "depth": 4, "critic_width": 4, "steps": 3,
+    "batch_size": 2, "pairs": 1, "validation_pairs": 1, "device": "cpu",
+}  # fmt: skip
+
+
+def test_two_variants_see_the_same_batches_bit_for_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, list[Tensor]] = {}
+    step = Learner.step
+    name = ""
+
+    def watched(self: Learner, image: Tensor, mask: Tensor, number: int) -> dict[str, Tensor]:
+        seen.setdefault(name, []).extend([image.clone(), mask.clone()])
+        return step(self, image, mask, number)
+
+    monkeypatch.setattr(Learner, "step", watched)
+    for name in ("forward", "no-gan"):
+        Experiment(find(name), override(preset("quick"), SMALL), tmp_path / name).execute()
+    assert len(seen["forward"]) == 6
+    assert all(map(torch.equal, seen["forward"], seen["no-gan"]))
+    assert not torch.equal(seen["forward"][0], seen["forward"][2])
+
+
+def test_where_data_lies_is_not_part_of_the_identity(tmp_path: Path) -> None:
+    from tests.bench.test_cli import picture
+
+    identities = []
+    for place in ("here", "there"):
+        for split in ("train", "val", "test"):
+            picture(tmp_path / place / split / "a.png", 90, 100)
+        config = override(preset("quick"), {**SMALL, "images": f"folder:{tmp_path / place}"})
+        experiment = Experiment(find("full"), config, tmp_path / "runs" / place)
+        from bench.data import assemble
+
+        identities.append(experiment._identity(assemble.test_pairs(config, experiment.cache)))
+    assert identities[0] == identities[1]
+
+
+def test_a_run_is_loaded_with_its_method_and_config(tmp_path: Path) -> None:
+    config = override(preset("quick"), SMALL)
+    run = Experiment(find("3x3"), config, tmp_path).execute()
+    method, loaded = load_run(run.folder)
+    assert (method.name, loaded) == ("3x3", config)
