@@ -22,6 +22,8 @@ PANELS = (
     ("l1_percent", "mean L1, % (lower is better)"),
 )
 
+GENERATOR_TERMS = ("pixel", "perceptual", "style", "adversarial")
+
 
 def metric_by_bucket(summary: pd.DataFrame, title: str, path: Path) -> None:
     """One panel per metric on the composite, a line per method, bars for the 95 % interval."""
@@ -46,6 +48,24 @@ def metric_by_bucket(summary: pd.DataFrame, title: str, path: Path) -> None:
     figure.legend(
         handles, labels, loc="outside lower center", ncols=min(9, len(labels)), frameon=False
     )
+    figure.suptitle(title, fontsize=10)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=140)
+    plt.close(figure)
+
+
+def training_curves(losses: pd.DataFrame, validation: pd.DataFrame, title: str, path: Path) -> None:
+    """The generator's loss terms by step, and the validation PSNR, from a run's two logs."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    terms = [name for name in GENERATOR_TERMS if name in losses]
+    for name, colour in zip(terms, PALETTE, strict=False):
+        left.plot(losses["step"], losses[name].abs(), label=name, color=colour)
+    left.set(yscale="log", xlabel="step", ylabel="unweighted loss term (magnitude)")
+    left.legend(fontsize=7, frameon=False)
+    right.plot(validation["step"], validation["psnr"], color=PALETTE[0], marker="o", markersize=4)
+    right.set(xlabel="step", ylabel="validation PSNR, dB (composite)")
+    for axis in (left, right):
+        axis.grid(alpha=0.3)
     figure.suptitle(title, fontsize=10)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=140)

@@ -24,13 +24,16 @@ QUICK_NOTE = (
 
 
 def one(folder: Path) -> str:
-    """Table, plot and grid of one run or evaluation, from its records; returns the table."""
+    """Table, plot, grid and curves of one run or evaluation; returns the table."""
     frame = record_files.read([folder / "records.csv"])
     method = str(frame["method"].iloc[0])
     text = _page(f"{method}: {folder.name}", frame, [folder], None)
     write_text(folder / "table.md", text)
     plots.metric_by_bucket(summarise(frame), _plot_title(frame, [folder]), folder / "plot.png")
     figures.grid(folder / "pictures", frame, method, folder / "grid.png")
+    if (folder / "log.csv").exists():
+        losses, validation = (pd.read_csv(folder / f) for f in ("log.csv", "validation.csv"))
+        plots.training_curves(losses, validation, folder.name, folder / "curves.png")
     return text
 
 

@@ -148,6 +148,20 @@ def test_generator_learns_nothing_from_the_critics_objective() -> None:
     assert same(*ends)
 
 
+def test_penalty_counts_by_its_weight() -> None:
+    found = []
+    for weight in (0.0, 1.0, 7.0):
+        taught = learner(tiny(gradient_penalty=weight))
+        taught.step(*batch(), 0)
+        assert taught.critic is not None
+        filters = {n: g for n, g in gradients(taught.critic).items() if g.dim() > 1}
+        found.append(torch.cat([g.flatten() for g in filters.values()]))
+    none, one, seven = found
+    share = one - none
+    assert share.norm() > 0.1 * none.norm()
+    assert (seven - none - 7 * share).norm() < 0.01 * (7 * share).norm()
+
+
 def test_critic_learns_to_tell_real_from_fake() -> None:
     taught = learner(tiny(lr=STILL, critic_lr=1e-3, critic_end="linear", gradient_penalty=0.0))
     terms = [taught.step(*batch(), number) for number in range(15)]
