@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -85,15 +85,10 @@ def training(repeats: int) -> list[Row]:
     rows: list[Row] = [("plain step, full, 256 px, batch 4, fp32", plain, 4, None)]
     for precision in _precisions():
         chosen = override(config, {"precision": precision})
-        whole, critic = _step_seconds(chosen, repeats, vgg16=True)
-        rows.append((f"step, full, 256 px, batch 4, {precision}", whole, 4, plain))
-        rows.append((f"  of it the critic ({critic / whole:.0%})", critic, 4, None))
+        rows += _step_rows(f"step, full, 256 px, {precision}", chosen, repeats, plain)
     for precision in _precisions():
         chosen = override(preset("quick"), {"precision": precision})
-        whole, critic = _step_seconds(chosen, repeats, vgg16=False)
-        batch = chosen.training.batch_size
-        rows.append((f"step, full, quick preset, batch {batch}, {precision}", whole, batch, None))
-        rows.append((f"  of it the critic ({critic / whole:.0%})", critic, batch, None))
+        rows += _step_rows(f"step, full, quick preset, {precision}", chosen, repeats, None)
     return rows
 
 
@@ -171,12 +166,10 @@ def data(repeats: int) -> list[Row]:
     for family in masks.FAMILIES:
         work = partial(_draw_masks, mask_sources.GeneratedMasks((family,)))
         rows.append((f"{family} masks, 256 px", median(work, repeats), 32, None))
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("quick", "paper"):
-            config = override(preset(name), {"images": "sample", "batch_size": 8})
-            work = partial(_draw_batches, assemble.training_batches(config, Path(folder)))
-            what = f"training batches, {config.data.size} px"
-            rows.append((what, median(work, repeats), 32, None))
+    for name in ("quick", "paper"):
+        config = override(preset(name), {"batch_size": 8})
+        work = partial(_draw_batches, _sample_batches(config))
+        rows.append((f"training batches, {config.data.size} px", median(work, repeats), 32, None))
     return rows
 
 
@@ -214,9 +207,8 @@ def _inputs(batch: int, size: int) -> tuple[Tensor, Tensor]:
 
 
 def _photographs(count: int, size: int) -> np.ndarray:
-    with tempfile.TemporaryDirectory() as folder:
-        config = override(preset("quick"), {"size": size, "resize": size, "batch_size": count})
-        return assemble.training_batches(config, Path(folder))[0][0].numpy()
+    config = override(preset("quick"), {"size": size, "resize": size, "batch_size": count})
+    return _sample_batches(config)[0][0].numpy()
 
 
 def _draw_masks(source: mask_sources.GeneratedMasks) -> None:
@@ -227,6 +219,17 @@ def _draw_masks(source: mask_sources.GeneratedMasks) -> None:
 def _draw_batches(batches: Batches) -> None:
     for step in range(4):
         batches[step]
+
+
+def _draw_batch(config: Config) -> None:
+    _sample_batches(config)[0]
+
+
+@cache
+def _sample_batches(config: Config) -> Batches:
+    """Batches of the sample photographs; their pixels stay mapped when the folder is gone."""
+    with tempfile.TemporaryDirectory() as folder:
+        return assemble.training_batches(override(config, {"images": "sample"}), Path(folder))
 
 
 def _start(words: list[str]) -> None:
@@ -249,24 +252,37 @@ def _vgg16() -> PoolFeatures:
     return PoolFeatures(vgg16(weights=None).features[:POOL3])
 
 
-def _step_seconds(config: Config, repeats: int, vgg16: bool) -> tuple[float, float]:
-    """Seconds of a whole step and of its critic part."""
+def _step_rows(what: str, config: Config, repeats: int, plain: float | None) -> list[Row]:
+    """A whole step, and the share of each of its parts."""
     from accelerate.state import AcceleratorState
 
     AcceleratorState._reset_state(reset_partial_state=True)  # one process, several precisions
     accelerator = make_accelerator(config)
     learner = Learner(registry.find("full").build(config.model), config, accelerator)
-    if vgg16:
+    if config.data.size == 256:
         learner.features = place(_vgg16(), accelerator.device)
-    image, mask = _inputs(config.training.batch_size, config.data.size)
+    batch = config.training.batch_size
+    image, mask = _inputs(batch, config.data.size)
     image = _channels_last(image)
     output = learner.generator(image, mask).detach()
-    assert learner.critic is not None
     critic = learner.critic
-    return (
-        median(lambda: learner.step(image, mask, 0), repeats),
-        median(lambda: learner._step_critic(critic, image, output, mask, 0), repeats),
-    )
+    assert critic is not None
+
+    def generator() -> None:
+        learner._step_generator(image, learner.generator(image, mask), mask)
+
+    whole = median(lambda: learner.step(image, mask, 0), repeats)
+    rows: list[Row] = [(f"{what}, batch {batch}", whole, batch, plain)]
+    parts: dict[str, Callable[[], object]] = {
+        "critic": lambda: learner._step_critic(critic, image, output, mask, 0),
+        "generator": generator,
+        "of that, perceptual features forward": lambda: learner._feature_terms(image, output, mask),
+        "drawing the batch, beside the step": partial(_draw_batch, config),
+    }
+    for name, work in parts.items():
+        seconds = median(work, repeats)
+        rows.append((f"- {name}: {seconds / whole:.0%}", seconds, batch, None))
+    return rows
 
 
 def _plain_step_seconds(repeats: int) -> float:
