@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,8 +24,10 @@ def read(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can fail anywhere inside the two readers
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path} is not a readable weights file: {reason}") from error
+        damaged = f"{path} is not a readable weights file"
+        if isinstance(error, pickle.UnpicklingError):  # torch's own text is about its defaults
+            raise UserError(f"{damaged}: it is damaged, or holds more than tensors") from error
+        raise UserError(f"{damaged}: {str(error).partition(chr(10))[0] or error!r}") from error
     named = isinstance(state, dict) and all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
     )

@@ -47,6 +47,8 @@ def many(folders: Sequence[Path], out: Path) -> str:
     pages = []
     for settings, group in groups.items():
         frame = record_files.read(folder / "records.csv" for folder in group)
+        # What is measured beside the variants stands below them.
+        frame = frame.sort_values("family", key=lambda f: f != "variant", kind="stable")
         title = f"Settings {settings}, test pairs {frame['manifest'].iloc[0]}"
         pages.append(_page(title, frame, group, reported.table2()))
         plots.metric_by_bucket(
