@@ -244,10 +244,10 @@ def _evaluate(args: argparse.Namespace) -> int:
     from bench import experiment
     from reports import writing
 
-    method, config, file = _weights(args, preset(args.preset))
-    config = override(config, _overrides(args) | {"device": args.device})
-    folder = args.out / "evaluations" / f"{method.name}-{file.resolve().parent.name}-{file.stem}"
-    experiment.evaluate_weights(method, config, file, folder, args.out / ".cache")
+    method, start, file = _weights(args, preset(args.preset))
+    config = override(start, _overrides(args) | {"device": args.device})
+    trained = start if args.run else None
+    folder = experiment.evaluate_weights(method, config, file, args.out, trained)
     print(f"\n{writing.one(folder)}\nplot: {folder / 'plot.png'}\npictures: {folder / 'grid.png'}")
     return 0
 

@@ -148,15 +148,25 @@ class Bench:
         return self.evaluator.records(network, method.name, columns, pictures)
 
 
-def evaluate_weights(method: Method, config: Config, file: Path, folder: Path, cache: Path) -> None:
-    """Measure weights of a method on the config's test pairs; records go to `folder`."""
+def evaluate_weights(
+    method: Method, config: Config, file: Path, root: Path, trained: Config | None
+) -> Path:
+    """Measure weights of a method on the config's test pairs; returns the folder of the results.
+
+    `trained` is the config the weights were trained with, where it is known.
+    """
     network = load_network(method, config, file)
-    bench = Bench.prepare(config, cache)
-    identity = {"weights": weights.file_hash(file), "test pairs": bench.pairs.manifest.hash}
-    bench.pairs.manifest.save(folder / "manifest.json")
-    write_json(folder / "identity.json", {"method": method.name, **identity})
+    bench = Bench.prepare(config, root / ".cache")
+    digest, pairs = weights.file_hash(file), bench.pairs.manifest
+    identity = {"method": method.name, "weights": digest, "test pairs": pairs.hash}
+    folder = root / "evaluations" / f"{method.name}-{digest[:8]}-on-{pairs.hash[:8]}"
+    pairs.save(folder / "manifest.json")
+    write_json(folder / "identity.json", identity)
     write_json(folder / "environment.json", runs.environment())
+    if trained is not None:
+        write_json(folder / "config.json", to_dict(trained))
     bench.measure(method, network, runs.fingerprint(identity), folder)
+    return folder
 
 
 def load_network(method: Method, config: Config, file: Path) -> nn.Module:

@@ -13,8 +13,19 @@ from bench.files import replacing
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-# Okabe and Ito's palette: told apart by colour-blind readers.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+# Okabe and Ito's colours, told apart by colour-blind readers; their yellow, faint on white, and
+# the missing ninth are a wine red and a gray.
+PALETTE = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#000000",
+    "#882255",
+    "#999999",
+)
 MARKERS = "osD^vP*X<>"
 PANELS = (
     ("psnr", "PSNR, dB (higher is better)"),
