@@ -162,8 +162,12 @@ def _add_out(parser: Parser) -> None:
 
 def _add_weights(parser: Parser) -> None:
     parser.add_argument("--run", type=Path, help="folder of a trained run")
-    parser.add_argument("--variant", help="with --weights: whose weights they are")
-    parser.add_argument("--weights", type=Path, help="weights file (safetensors or torch)")
+    parser.add_argument("--variant", help="without --run: whose weights they are")
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        help="weights file (safetensors or torch); with --run: of one of its checkpoints",
+    )
 
 
 def _overrides(args: argparse.Namespace) -> dict[str, Any]:
@@ -257,12 +261,15 @@ def _weights(args: argparse.Namespace, start: Config) -> tuple[Any, Config, Path
     from bench import experiment, registry
     from bench.runs import Run
 
-    if args.run and not args.weights and not args.variant:
+    if args.run and not args.variant:
         method, config = experiment.load_run(args.run)
-        return method, config, Run(args.run).weights
+        return method, config, args.weights or Run(args.run).weights
     if args.weights and args.variant and not args.run:
         return registry.find(args.variant), start, args.weights
-    raise UserError("say what to use: either --run DIR, or --variant NAME --weights FILE")
+    raise UserError(
+        "say what to use: --run DIR (and --weights for one of its checkpoints), "
+        "or --variant NAME --weights FILE"
+    )
 
 
 def _report(args: argparse.Namespace) -> int:

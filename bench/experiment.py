@@ -108,6 +108,8 @@ class Experiment:
             "training images": batches.photos.digest[:16],
             "training masks": batches.masks.digest,
             "test pairs": pairs.manifest.hash,
+            "vgg16 weights": _weights_digest(self.config.objective.vgg16_weights),
+            "lpips weights": _weights_digest(self.config.evaluation.lpips_weights),
             "code": runs.code_hash([self.method.module, *CODE]),
         }
 
@@ -180,12 +182,10 @@ def load_network(method: Method, config: Config, file: Path) -> nn.Module:
 
 
 def load_run(folder: Path) -> tuple[Method, Config]:
-    """The method and config of a run that has trained weights."""
+    """The method and config of a run."""
     run = Run(folder)
     if run.state == "absent":
         raise UserError(f"{folder} is not a run; give a folder that `bench run` made")
-    if not run.weights.exists():
-        raise UserError(f"{folder} has no trained weights yet (state {run.state}); run it first")
     config = from_dict(read_json(folder / "config.json"))
     return registry.find(run.read_identity()["method"]), config
 
@@ -196,6 +196,10 @@ def _references(names: str) -> list[Method]:
         if method.trainable or method.load is not None:
             raise UserError(f"--references {method.name}: it has weights; use run or evaluate")
     return methods
+
+
+def _weights_digest(file: str) -> str:
+    return weights.file_hash(Path(file)) if file else "torchvision"
 
 
 def _agree(accelerator: Accelerator, decision: bool | None) -> bool:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from bench.data.images import SUFFIXES, read_rgb
 from bench.data.mask_sources import read_mask, warn_mostly_hole
 from bench.data.masks import hole_ratio
+from bench.device import has_bf16_units
 from bench.errors import UserError
 from bench.files import replacing
 from bench.layers import composite, place
@@ -44,11 +45,16 @@ def read(image_file: Path, mask_file: Path, polarity: str) -> tuple[Tensor, Tens
 
 
 def fill(network: nn.Module, image: Tensor, mask: Tensor, device: torch.device) -> Tensor:
-    """The image [1,3,H,W] with its hole filled; known pixels stay as they are."""
-    network = place(network, device).eval()
+    """The image [1,3,H,W] with its hole filled; known pixels stay as they are.
+
+    Runs in bf16, weights included, where the device has units for it.
+    """
+    kind = torch.bfloat16 if has_bf16_units(device) else torch.float32
+    network = place(network, device).to(kind).eval()
     image, mask = image.to(device), mask.to(device)
     with torch.inference_mode():
-        return composite(network(image, mask), image, mask)
+        output = network(image.to(kind), mask.to(kind)).float()
+    return composite(output, image, mask)
 
 
 def save(path: Path, image: Tensor) -> None:

@@ -69,5 +69,7 @@ def load_into(network: nn.Module, state: Mapping[str, Tensor], source: str) -> N
 
 def file_hash(file: Path) -> str:
     """Digest of a file's bytes."""
+    if not file.is_file():
+        raise UserError(f"no weights file {file}")
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:16]

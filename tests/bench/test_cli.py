@@ -121,6 +121,17 @@ def test_evaluate_repeats_the_runs_numbers(run: Run, finished: Path, tmp_path: P
     assert again["manifest"].equals(first["manifest"])
 
 
+def test_evaluate_takes_a_checkpoint(run: Run, finished: Path, tmp_path: Path) -> None:
+    last = finished / "checkpoints" / "00000006" / "model.safetensors"
+    assert run("evaluate", "--run", finished, "--weights", last, "--out", tmp_path)[0] == 0
+    (path,) = tmp_path.glob("evaluations/*/records.csv")
+    again, first = pd.read_csv(path), pd.read_csv(finished / "records.csv")
+    assert again["value"].equals(first["value"])
+    earlier = last.parent.with_name("00000003") / last.name
+    assert run("evaluate", "--run", finished, "--weights", earlier, "--out", tmp_path)[0] == 0
+    assert len(list(tmp_path.glob("evaluations/*/records.csv"))) == 2
+
+
 def test_evaluate_on_a_manifest_uses_its_pairs(run: Run, finished: Path, tmp_path: Path) -> None:
     words = ["evaluate", "--run", finished, "--out", tmp_path, "--pairs", 5]
     assert run(*words, "--manifest", finished / "manifest.json")[0] == 0
@@ -154,6 +165,28 @@ def test_inpaint_fills_any_size_and_keeps_known_pixels(
     rows = round(height * 0.3)
     assert np.array_equal(before[rows:], after[rows:])
     assert not np.array_equal(before[:rows], after[:rows])
+
+
+def test_inpaint_in_bf16_is_near_single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from bench import inpaint
+    from bench.config import Model
+    from bench.layers import initialise
+    from bench.registry import find
+
+    network = find("full").build(Model(width=4, depth=3))
+    initialise(network, 0, std=0.2)
+    image, mask = torch.rand(1, 3, 40, 40), torch.ones(1, 1, 40, 40)
+    mask[..., 10:30, 10:30] = 0
+    outputs = []
+    for units in (False, True):
+        monkeypatch.setattr(inpaint, "has_bf16_units", lambda where, u=units: u)
+        outputs.append(inpaint.fill(network, image, mask, torch.device("cpu")))
+    assert outputs[1].dtype == torch.float32
+    known = mask.expand_as(image) > 0.5
+    assert torch.equal(outputs[1][known], image[known])
+    assert 0 < (outputs[0] - outputs[1]).abs().max() < 0.1
 
 
 def test_inpaint_polarity_is_declared(run: Run, finished: Path, tmp_path: Path) -> None:
