@@ -77,9 +77,9 @@ class Experiment:
             bench.pairs.manifest.save(self.run.folder / "manifest.json")
             with self.run.working():
                 trainer.train()
-                bench.measure(
-                    self.method, trainer.network, runs.fingerprint(asked), self.run.folder
-                )
+                # Afresh from the file: the trained object still runs in the training's precision.
+                network = load_network(self.method, self.config, self.run.weights)
+                bench.measure(self.method, network, runs.fingerprint(asked), self.run.folder)
         return self.run
 
     def _trainer(self, accelerator: Accelerator) -> Trainer:

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from bench.config import override
-from bench.experiment import Experiment, load_run
+from bench.evaluation import records
+from bench.experiment import Experiment, evaluate_weights, load_run
 from bench.presets import preset
 from bench.registry import find
 from bench.training.learner import Learner
@@ -48,6 +49,16 @@ def test_where_data_lies_is_not_part_of_the_identity(tmp_path: Path) -> None:
 
         identities.append(experiment._identity(assemble.test_pairs(config, experiment.cache)))
     assert identities[0] == identities[1]
+
+
+def test_a_run_trained_in_bf16_is_measured_in_single_precision(tmp_path: Path) -> None:
+    # accelerate wraps a network's forward in autocast for good.
+    config = override(preset("quick"), {**SMALL, "precision": "bf16"})
+    run = Experiment(find("no-gan"), config, tmp_path).execute()
+    method, loaded = load_run(run.folder)
+    folder = evaluate_weights(method, loaded, run.weights, tmp_path, loaded)
+    values = [records.read([f / "records.csv"])["value"] for f in (run.folder, folder)]
+    assert values[0].equals(values[1])
 
 
 def test_a_run_is_loaded_with_its_method_and_config(tmp_path: Path) -> None:
