@@ -80,6 +80,8 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     run = command("run", _run, "train and evaluate one variant; ends with a table and a plot")
     run.add_argument("--variant", required=True, help="name of the variant (see list)")
     ablate = command("ablate", _ablate, "run every variant and print the ablation table")
+    run.usage = "%(prog)s --variant NAME [options]"
+    ablate.usage = "%(prog)s [options]"
     ablate.add_argument("--variants", help="comma-separated names; default: all of them")
     for sub in (run, ablate):
         sub.add_argument("--redo", action="store_true", help="replace runs that are there")
