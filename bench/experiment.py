@@ -71,7 +71,8 @@ class Experiment:
             _agree(accelerator, True)
             # All that a wrong option can break is made before anything is replaced or written.
             trainer = self._trainer(accelerator)
-            if redo:
+            if state == "absent":
+                # Also what a killed --redo left: its checkpoints belong to another run.
                 self.run.clear()
             self.run.begin(asked, to_dict(self.config))
             bench.pairs.manifest.save(self.run.folder / "manifest.json")

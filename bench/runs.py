@@ -44,11 +44,6 @@ class Run:
         return str(read_json(path)["state"]) if path.exists() else "absent"
 
     @property
-    def records(self) -> Path:
-        """Where its records lie."""
-        return self.folder / "records.csv"
-
-    @property
     def weights(self) -> Path:
         """Where its trained weights lie."""
         return self.folder / "weights.safetensors"
@@ -84,7 +79,8 @@ class Run:
         write_json(self.folder / "state.json", {"state": state, "reason": reason})
 
     def clear(self) -> None:
-        """Remove everything but the lock."""
+        """Remove everything but the lock; first the state, lest half a run look finished."""
+        (self.folder / "state.json").unlink(missing_ok=True)
         for path in self.folder.glob("*"):
             if path.is_dir():
                 shutil.rmtree(path)

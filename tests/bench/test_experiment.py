@@ -36,6 +36,16 @@ def test_two_variants_see_the_same_batches_bit_for_bit(
     assert not torch.equal(seen["forward"][0], seen["forward"][2])
 
 
+def test_what_a_killed_redo_left_is_not_resumed(tmp_path: Path) -> None:
+    config = override(preset("quick"), {**SMALL, "checkpoint_every": 1})
+    first = Experiment(find("no-gan"), config, tmp_path)
+    kept = first.execute().weights.read_bytes()
+    # Killed while it cleared the folder: the state is gone first, the checkpoints are still there.
+    (first.run.folder / "state.json").unlink()
+    other = Experiment(find("no-gan"), override(config, {"lr": 0.1}), tmp_path)
+    assert other.execute().weights.read_bytes() != kept
+
+
 def test_where_data_lies_is_not_part_of_the_identity(tmp_path: Path) -> None:
     from tests.bench.test_cli import picture
 
