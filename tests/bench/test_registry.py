@@ -60,6 +60,16 @@ def test_a_new_file_is_a_new_variant(add_file: Callable[[str, str], None]) -> No
     assert network(torch.rand(1, 3, 16, 16), torch.ones(1, 1, 16, 16)).shape == (1, 3, 16, 16)
 
 
+def test_parameters_of_an_activation_of_ones_own_are_counted(
+    add_file: Callable[[str, str], None],
+) -> None:
+    add_file("prelu", PLUGIN.format(name="prelu").replace("nn.Softplus()", "nn.PReLU()"))
+    method, model = registry.find("prelu"), Model(width=4, depth=3)
+    built = sum(p.numel() for p in method.build(model).parameters())
+    assert method.parameters(model) == built
+    assert built == registry.find("relu").parameters(model) + 5  # one slope a mask level
+
+
 def test_a_duplicate_name_is_an_error(add_file: Callable[[str, str], None]) -> None:
     add_file("again", PLUGIN.format(name="forward"))
     with pytest.raises(UserError, match=r"'forward' of variants\.again .* variants\.table2"):

@@ -50,7 +50,13 @@ class LBAM:
         return [model.width * 2 ** min(level, 3) for level in range(model.depth)]
 
     def parameters(self, model: Model) -> int:
-        """Learnable parameters in closed form: 68,317,748 for `FULL` at width 64, depth 7."""
+        """Learnable parameters: 68,317,748 for `FULL` at width 64, depth 7.
+
+        In closed form, so that listing the variants builds no network; only an activation of
+        one's own, which may have parameters, has to be built to be counted.
+        """
+        if callable(self.attention) or callable(self.mask_update):
+            return self._built_parameters(model)
         ch = self.channels(model)
         encoder = zip([4, *ch[:-1]], ch, strict=True)
         decoder = zip([ch[-1], *(2 * c for c in ch[-2::-1])], [*ch[-2::-1], 3], strict=True)
@@ -60,6 +66,14 @@ class LBAM:
         if self.batch_norm:
             total += 2 * (sum(ch[1:]) + 2 * sum(ch[:-1]))
         return total
+
+    def _built_parameters(self, model: Model) -> int:
+        import torch
+
+        from variants.lbam.generator import Generator
+
+        with torch.device("meta"):
+            return sum(p.numel() for p in Generator(self, model).parameters())
 
     def _mask_branch(self, channels: list[int]) -> int:
         scalars = 4 * len(channels) if self.attention == "gaussian" else 0
@@ -82,9 +96,14 @@ def variant(
 
     A definition in one file, found without any list being edited:
 
+        def softplus_attention():
+            from torch import nn
+
+            return nn.Softplus()
+
         @variant("softplus", "softplus in place of gA")
         def softplus() -> LBAM:
-            return replace(FULL, attention=lambda: torch.nn.Softplus())
+            return replace(FULL, attention=softplus_attention)
     """
 
     def define(make: Callable[[], LBAM]) -> Callable[[], LBAM]:
