@@ -26,7 +26,7 @@ PRESETS: dict[str, Config] = {
 }
 PRESET_HELP = {
     "quick": "128 px, width 16, about a minute on two CPU cores; shows that it works, no more",
-    "small": "256 px, width 32, BSDS500, about an hour on one GPU",
+    "small": "256 px, width 32, BSDS500, meant for about an hour on one GPU",
     "paper": "256 px, width 64, batch 48, 500 epochs: the paper's values",
 }
 
