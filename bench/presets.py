@@ -22,7 +22,9 @@ PRESETS: dict[str, Config] = {
         Objective(),
         Training(steps=8000, batch_size=16, workers=4, validate_every=500, checkpoint_every=500),
     ),
-    "paper": Config("paper", Data(pairs=100), training=Training(workers=8)),
+    "paper": Config(
+        "paper", Data(images="paris", masks="paper", pairs=100), training=Training(workers=8)
+    ),
 }
 PRESET_HELP = {
     "quick": "128 px, width 16, about a minute on two CPU cores; shows that it works, no more",

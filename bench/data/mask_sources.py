@@ -1,33 +1,31 @@
-"""Where masks come from: generated families, or files whose polarity is declared."""
+"""Where masks come from: generated families, or lists of files whose polarity is declared."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from bench.data.images import open_image, to_rgb
+from bench.data.mask_list import MaskList
 from bench.data.masks import (
     BUCKETS,
     FAMILIES,
     Mask,
     bucket_label,
-    bucket_of,
     families,
     generate,
     hole_ratio,
 )
-from bench.data.sources import Picture, list_folder
+from bench.data.sources import Picture, Split, list_folder
 from bench.errors import UserError
-from bench.seeds import rng
 
 log = logging.getLogger(__name__)
 MOSTLY_HOLE = 0.6
@@ -62,11 +60,18 @@ def mask_hash(mask: Mask) -> str:
     return hashlib.sha256(repr(mask.shape).encode() + np.packbits(mask).tobytes()).hexdigest()[:16]
 
 
-def resolve(spec: str, polarity: str) -> MaskSource:
-    """`shapes,strokes`, `masks:PATH` (with a polarity) or `nvidia:PATH` (white is hole)."""
+def resolve(spec: str, polarity: str, root: Path, split: Split = "train") -> MaskSource:
+    """The masks of `shapes,strokes`, `masks:PATH` (with a polarity), or a named set.
+
+    `nvidia`, `qd-imd` and `paper` lie under `root`, or at the PATH of `nvidia:PATH` and the like;
+    their polarity goes with the name. `split` matters to QD-IMD alone.
+    """
+    from bench.data import named_masks
+
     kind, _, rest = spec.partition(":")
-    if kind == "nvidia" and rest:
-        return FileMasks.open(Path(rest).expanduser(), polarity or "hole-white")
+    if kind in named_masks.FOLDERS and (rest or spec == kind):
+        folder = Path(rest).expanduser() if rest else root / named_masks.FOLDERS[kind]
+        return named_masks.open_set(kind, folder, polarity, split)
     if kind == "masks" and rest:
         if not polarity:
             raise UserError(
@@ -112,7 +117,8 @@ class GeneratedMasks:
         parts = name.split("/")
         if len(parts) != 5 or not set(parts[0].split(",")) <= FAMILIES.keys():
             raise UserError(
-                f"mask {name} of the manifest is a file; name its folder by --test-masks"
+                f"mask {name} of the manifest is not a generated one; "
+                "name its source by --test-masks"
             )
         drawn_from, purpose, seed, bucket, index = parts
         ratio = BUCKETS[int(bucket)]
@@ -122,7 +128,7 @@ class GeneratedMasks:
 
 
 @dataclass(frozen=True)
-class FileMasks:
+class FileMasks(MaskList):
     """Mask pictures below a folder."""
 
     files: tuple[Picture, ...]
@@ -134,56 +140,36 @@ class FileMasks:
         return f"{len(self.files)} files, hole {'white' if self.hole_white else 'black'}"
 
     @cached_property
+    def names(self) -> Sequence[str]:
+        """The files' names relative to the folder."""
+        return [file.name for file in self.files]
+
+    @cached_property
     def digest(self) -> str:
         """Hash of the files' names and sizes."""
         facts = [(f.name, f.path.stat().st_size) for f in self.files]
         return hashlib.sha256(repr((self.hole_white, facts)).encode()).hexdigest()[:16]
 
     @classmethod
-    def open(cls, folder: Path, polarity: str) -> FileMasks:
-        """All masks below `folder`; warns where they look as if the polarity were the other."""
-        source = cls(tuple(list_folder(folder)), polarity == "hole-white")
+    def open(cls, folder: Path, polarity: str) -> Self:
+        """All masks below `folder`."""
+        return cls.of(list_folder(folder), polarity, str(folder))
+
+    @classmethod
+    def of(cls, files: Sequence[Picture], polarity: str, what: str) -> Self:
+        """These files; warns where they look as if the polarity were the other."""
+        source = cls(tuple(files), polarity == "hole-white")
         some = source.files[:: max(1, len(source.files) // 24)]
         warn_mostly_hole(
             float(np.mean([hole_ratio(read_mask(p.path, source.hole_white)) for p in some])),
-            str(folder),
+            what,
             source.hole_white,
         )
         return source
 
-    def training(self, size: int, ratio: tuple[float, float], seed: int, position: int) -> Mask:
-        """A file drawn at random and perhaps mirrored; files keep the ratios they have."""
-        stream = rng(seed, "training masks", position)
-        mask = read_mask(self.files[stream.integers(len(self.files))].path, self.hole_white, size)
-        for axis in (0, 1):
-            if stream.random() < 0.5:
-                mask = np.flip(mask, axis)
-        return np.ascontiguousarray(mask)
-
-    def by_bucket(
-        self, size: int, seed: int, purpose: str, count: int
-    ) -> dict[str, list[tuple[str, Mask]]]:
-        """Files in seeded order, each in the bucket of its measured ratio, until all are full."""
-        found: dict[str, list[tuple[str, Mask]]] = {bucket_label(b): [] for b in BUCKETS}
-        for file in tqdm(self._shuffled(seed, purpose), desc="measure masks", unit="mask"):
-            mask = read_mask(file.path, self.hole_white, size)
-            row = found.get(bucket_of(hole_ratio(mask)) or "", [])
-            if len(row) < count:
-                row.append((file.name, mask))
-            if all(len(row) == count for row in found.values()):
-                break
-        return found
-
-    def load(self, name: str, size: int) -> Mask:
-        """The mask of that relative file name."""
-        for file in self.files:
-            if file.name == name:
-                return read_mask(file.path, self.hole_white, size)
-        raise UserError(f"mask {name} of the manifest is not in the folder given by --test-masks")
-
-    def _shuffled(self, seed: int, purpose: str) -> Iterator[Picture]:
-        order = rng(seed, f"{purpose} mask files").permutation(len(self.files))
-        return (self.files[i] for i in order)
+    def read(self, index: int, size: int) -> Mask:
+        """The file as a mask, resized."""
+        return read_mask(self.files[index].path, self.hole_white, size)
 
 
 def read_mask(path: Path, hole_white: bool, size: int | None = None) -> Mask:

@@ -45,9 +45,9 @@ SAMPLE: dict[Split, tuple[str, ...]] = {
 def pictures(spec: str, split: Split, root: Path, whole: bool = False) -> list[Picture]:
     """The pictures of one split of a source.
 
-    `spec` is `sample`, `bsds500` or `folder:PATH`; `root` is where named data sets lie. `whole`
-    says that a folder serves this purpose alone, so that without `train`, `val`, `test` inside it
-    is not divided.
+    `spec` is `sample`, `bsds500`, `paris`, `places365` or `folder:PATH`; `root` is where named data
+    sets lie. `whole` says that a folder serves this purpose alone, so that without `train`, `val`,
+    `test` inside it is not divided.
     """
     kind, _, rest = spec.partition(":")
     if kind == "sample" and not rest:
@@ -56,9 +56,25 @@ def pictures(spec: str, split: Split, root: Path, whole: bool = False) -> list[P
         from bench.data.bsds500 import locate
 
         return list_folder(locate(root) / split)
+    if kind == "paris" and not rest:
+        from bench.data import paris
+
+        return paris.pictures(root, split)
+    if kind == "places365" and not rest:
+        from bench.data import places365
+
+        return places365.pictures(root, split)
     if kind == "folder" and rest:
         return _folder(Path(rest).expanduser(), split, whole)
-    raise unknown("image source", spec, ["sample", "bsds500", "folder:PATH"])
+    raise unknown("image source", spec, ["sample", "bsds500", "paris", "places365", "folder:PATH"])
+
+
+def missing(what: str, folder: Path, origin: str, layout: str) -> UserError:
+    """The error for a named data set that is not where it should lie."""
+    return UserError(
+        f"{what} is not in {folder}; {origin}; expected there: {layout} "
+        "(--data-root names the folder above)"
+    )
 
 
 def list_folder(folder: Path) -> list[Picture]:

@@ -116,7 +116,9 @@ def test_equal_inputs_give_equal_hashes_and_others_do_not(
 
 
 def test_bucket_without_a_mask_is_named(photos: cache.Photos, mask_folder: MaskMaker) -> None:
-    masks = resolve(f"masks:{mask_folder({'a.png': 0.15, 'b.png': 0.25})}", "hole-white")
+    masks = resolve(
+        f"masks:{mask_folder({'a.png': 0.15, 'b.png': 0.25})}", "hole-white", Path("/no/data/root")
+    )
     with pytest.raises(UserError, match=r"hole ratio in \(0\.3, 0\.4\].*--polarity"):
         manifest.make(photos, masks, 64, 66, 1, 0, "test")
 
@@ -124,7 +126,9 @@ def test_bucket_without_a_mask_is_named(photos: cache.Photos, mask_folder: MaskM
 def test_too_few_masks_are_used_again_with_a_warning(
     photos: cache.Photos, mask_folder: MaskMaker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    masks = resolve(f"masks:{mask_folder({**SHARES, 'e.png': 0.16})}", "hole-white")
+    masks = resolve(
+        f"masks:{mask_folder({**SHARES, 'e.png': 0.16})}", "hole-white", Path("/no/data/root")
+    )
     with caplog.at_level(logging.WARNING):
         pairs = manifest.make(photos, masks, 64, 66, 3, 0, "test").pairs
     assert "bucket (0.1, 0.2]: 2 masks for 3 pairs, used again" in caplog.text
@@ -137,7 +141,7 @@ def test_too_few_masks_are_used_again_with_a_warning(
 def test_enough_masks_raise_no_warning(
     photos: cache.Photos, mask_folder: MaskMaker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    masks = resolve(f"masks:{mask_folder(SHARES)}", "hole-white")
+    masks = resolve(f"masks:{mask_folder(SHARES)}", "hole-white", Path("/no/data/root"))
     with caplog.at_level(logging.WARNING):
         manifest.make(photos, masks, 64, 66, 1, 0, "test")
     assert caplog.text == ""
@@ -161,7 +165,7 @@ def test_images_of_another_resize_are_refused(
 
 def test_mask_changed_on_disk_is_refused(photos: cache.Photos, mask_folder: MaskMaker) -> None:
     folder = mask_folder(SHARES)
-    masks = resolve(f"masks:{folder}", "hole-white")
+    masks = resolve(f"masks:{folder}", "hole-white", Path("/no/data/root"))
     made = manifest.make(photos, masks, 64, 66, 1, 0, "test")
     pairs = manifest.TestPairs(made, photos, masks)
     changed = [i for i, p in enumerate(made.pairs) if p.mask == "b.png"]

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.ndimage import distance_transform_edt, label
 
 from bench.data.masks import (
     BUCKETS,
@@ -136,3 +137,99 @@ def test_names_of_families_are_parsed() -> None:
 def test_unknown_family_gives_the_nearest_name() -> None:
     with pytest.raises(UserError, match=r"unknown mask source 'stroke'; did you mean strokes"):
         families("shapes,stroke")
+
+
+@pytest.mark.parametrize("size", [128, 256])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_bucket_is_reached_in_few_attempts(
+    family: str, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw, attempts = FAMILIES[family], []
+    monkeypatch.setitem(FAMILIES, family, lambda *args: attempts.append(args) or draw(*args))
+    for bucket in BUCKETS:
+        attempts.clear()
+        for index in range(8):
+            generate([family], size, bucket, 0, "test", index)
+        assert 8 <= len(attempts) < 8 * 50
+
+
+def test_range_that_a_family_cannot_fill_is_a_user_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FAMILIES, "boxes", lambda stream, size, holes: np.ones((8, 8), np.uint8))
+    with pytest.raises(UserError, match=r"no boxes mask of 8 pixels .*\(0\.2, 0\.3\].*--ratio"):
+        generate(["boxes"], 8, (0.2, 0.3), 0, "test", 0)
+
+
+def first_pieces(family: str, size: int, count: int) -> list[np.ndarray]:
+    """Holes of one piece: the cut nearest to a single pixel comes after the first."""
+    return [FAMILIES[family](np.random.default_rng(seed), size, 1) == 0 for seed in range(count)]
+
+
+def width(hole: np.ndarray) -> float:
+    """Diameter of the largest disc within the hole, the surroundings being known."""
+    return 2 * float(distance_transform_edt(np.pad(hole, 1)).max())
+
+
+@pytest.mark.parametrize("size", [128, 256])
+@pytest.mark.parametrize(
+    ("family", "length", "thickness"),
+    [("lama-thin", 49, 14), ("lama-medium", 109, 54), ("lama-thick", 209, 104)],
+)
+def test_lama_segments_have_the_lengths_and_widths_of_their_preset(
+    family: str, length: int, thickness: int, size: int
+) -> None:
+    pieces = [p for p in first_pieces(family, size, 300) if not is_rectangle(~p)]
+    assert all(label(p, np.ones((3, 3)))[1] == 1 for p in pieces)
+    widths = [width(p) * 256 / size for p in pieces]
+    # The widest and the longest come near to the bound, and none is beyond it but for the raster.
+    assert 0.85 * thickness < max(widths) <= thickness + 4
+    assert min(widths) < 9
+    reach = [
+        np.hypot(np.ptp(rows) + 1, np.ptp(columns) + 1) * 256 / size
+        for rows, columns in map(np.nonzero, pieces)
+    ]
+    assert 0.8 * (length + thickness) < max(reach) <= length + 1.5 * thickness + 4
+
+
+def test_lama_presets_differ_in_thickness() -> None:
+    found = [
+        np.median([width(generate([f], 256, (0.2, 0.3), 0, "test", i) == 0) for i in range(20)])
+        for f in ("lama-thin", "lama-medium", "lama-thick")
+    ]
+    assert found[0] < 40
+    assert found[0] * 1.5 < found[1]
+    assert found[1] * 1.3 < found[2]
+
+
+@pytest.mark.parametrize(
+    ("family", "shortest", "longest", "margin"),
+    [("lama-medium", 10, 50, 0), ("lama-thick", 30, 150, 10)],
+)
+@pytest.mark.parametrize("size", [128, 256])
+def test_lama_boxes_have_their_sides_and_margin_in_their_share(
+    family: str, shortest: int, longest: int, margin: int, size: int
+) -> None:
+    boxes = [p for p in first_pieces(family, size, 600) if is_rectangle(~p)]
+    assert 90 <= len(boxes) <= 190  # 0.3 / 1.3 of 600 is 138
+    scale = size / 256
+    sides, distances = [], []
+    for rows, columns in map(np.nonzero, boxes):
+        sides += [np.ptp(rows) + 1, np.ptp(columns) + 1]
+        distances += [rows.min(), columns.min(), size - 1 - rows.max(), size - 1 - columns.max()]
+    assert (min(sides), max(sides)) == (shortest * scale, longest * scale)
+    assert min(distances) == margin * scale
+
+
+def test_thin_lama_masks_have_no_boxes() -> None:
+    pieces = first_pieces("lama-thin", 256, 300)
+    assert sum(is_rectangle(~p) for p in pieces) == 0
+
+
+@pytest.mark.parametrize(("family", "most"), [("lama-medium", 5), ("lama-thick", 3)])
+def test_lama_boxes_are_at_most_as_many_as_the_preset_has(family: str, most: int) -> None:
+    # Wanting all pixels cuts nothing off; boxes alone leave straight edges and few parts.
+    holes = [FAMILIES[family](np.random.default_rng(s), 256, 256 * 256) == 0 for s in range(60)]
+    boxes = [FAMILIES[family](np.random.default_rng(s), 256, 1) == 0 for s in range(60)]
+    parts = [label(h)[1] for h, b in zip(holes, boxes, strict=True) if is_rectangle(~b)]
+    assert parts
+    assert max(parts) <= most
+    assert max(parts) > 1

@@ -1,12 +1,14 @@
 """Checks against the published data sets, where LBAM_BENCH_DATA names a folder that holds them."""
 
+import logging
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from bench.data import bsds500
-from bench.data.mask_sources import read_mask
+from bench.data.mask_sources import read_mask, resolve
 from bench.data.masks import hole_ratio
 from bench.data.sources import SPLITS
 
@@ -41,3 +43,15 @@ def test_nvidia_masks_are_white_in_the_hole() -> None:
         agree += edges[group] < hole_ratio(read_mask(path, True, 512)) <= edges[group + 1]
     assert len(chosen) >= 50
     assert agree >= 0.95 * len(chosen)
+
+
+def test_nvidia_masks_hardly_ever_have_another_ratio_than_their_number_says(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    masks = resolve("nvidia", "", data_set("nvidia_masks").parent)
+    with caplog.at_level(logging.WARNING):
+        found = masks.by_bucket(256, 0, "test", 50)
+    assert [len(row) for row in found.values()] == [50] * 4
+    reported = re.search(r"(\d+) of the (\d+) masks looked at", caplog.text)
+    wrong, looked = map(int, reported.groups()) if reported else (0, 1)
+    assert wrong <= 0.03 * looked + 1
