@@ -1,8 +1,8 @@
 """Methods and how they are found: files in `variants/` and `baselines/`, and entry points.
 
-Discovery imports only the plain modules of the two packages (`variants/table2.py`, not
-`variants/lbam/`), so listing the methods never imports torch; networks live in sub-packages or are
-imported inside `build`.
+Discovery imports what lies directly in the two packages: `variants/table2.py`, and of a folder its
+`__init__.py` (`baselines/pconv/`). Networks live deeper and are imported inside `build`, so that
+listing the methods never imports torch.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from bench.config import Model
+    from bench.training.learner import Learner
 
 Family = Literal["variant", "baseline"]
 PACKAGES = ("variants", "baselines")
@@ -47,8 +48,15 @@ class Method:
     """For a variant: the fields in which it differs from `full`."""
     objective: Mapping[str, Any] = field(default_factory=dict)
     """Fields of `bench.config.Objective` that belong to the method (no adversarial loss, say)."""
+    learner: Callable[[], type[Learner]] | None = None
+    """What trains it, for a method with an objective or phases of its own; imported when called."""
     load: Callable[[Mapping[str, Tensor]], nn.Module] | None = None
     """For imported weights of foreign layout: state dict to module, in place of `build`."""
+
+    @property
+    def classical(self) -> bool:
+        """Whether it is an algorithm: nothing to train, no weights to load."""
+        return not self.trainable and self.load is None
 
 
 _methods: dict[str, Method] = {}
@@ -69,8 +77,7 @@ def discover() -> dict[str, Method]:
     """All methods by name, in the order of their files and definitions."""
     for package in PACKAGES:
         for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
-            if not module.ispkg:
-                _load(f"{package}.{module.name}")
+            _load(f"{package}.{module.name}")
     for point in entry_points(group=ENTRY_POINT_GROUP):
         _load(point.value.partition(":")[0])
     return dict(_methods)

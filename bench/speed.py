@@ -29,8 +29,8 @@ from bench.evaluation import metrics
 from bench.layers import composite, initialise, place
 from bench.presets import preset
 from bench.training import losses
+from bench.training.common import CommonLearner
 from bench.training.critic import TwoColumnCritic
-from bench.training.learner import Learner
 from bench.training.perceptual import POOL3, PoolFeatures
 from bench.training.trainer import make_accelerator
 
@@ -228,8 +228,9 @@ def _draw_batch(config: Config) -> None:
 @cache
 def _sample_batches(config: Config) -> Batches:
     """Batches of the sample photographs; their pixels stay mapped when the folder is gone."""
+    config = override(config, {"images": "sample", "masks": "shapes,strokes"})
     with tempfile.TemporaryDirectory() as folder:
-        return assemble.training_batches(override(config, {"images": "sample"}), Path(folder))
+        return assemble.training_batches(config, Path(folder))
 
 
 def _start(words: list[str]) -> None:
@@ -258,7 +259,7 @@ def _step_rows(what: str, config: Config, repeats: int, plain: float | None) -> 
 
     AcceleratorState._reset_state(reset_partial_state=True)  # one process, several precisions
     accelerator = make_accelerator(config)
-    learner = Learner(registry.find("full").build(config.model), config, accelerator)
+    learner = CommonLearner(registry.find("full").build(config.model), config, accelerator, 1)
     if config.data.size == 256:
         learner.features = place(_vgg16(), accelerator.device)
     batch = config.training.batch_size

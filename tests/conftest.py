@@ -35,3 +35,14 @@ def fresh_accelerator() -> Iterator[None]:
 
         AcceleratorState._reset_state(reset_partial_state=True)
     logging.getLogger("bench").setLevel(logging.NOTSET)
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """For tiny networks: a second thread waits more than it works, most of all when busy."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

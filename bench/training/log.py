@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import importlib.util
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,10 +24,11 @@ class TrainingLog:
     A resumed run drops the rows after its checkpoint, so the files read as if it had never stopped.
     """
 
-    def __init__(self, folder: Path, start: int, active: bool) -> None:
-        self.folder, self.active = folder, active
+    def __init__(self, folder: Path, terms: Sequence[str], start: int, active: bool) -> None:
+        self.folder, self.terms, self.active = folder, terms, active
         self.sums: dict[str, Tensor] = {}
-        self.count = self.images = 0
+        self.counts: Counter[str] = Counter()
+        self.images = 0
         self.since = time.perf_counter()
         self.board: Any = None
         if not active:
@@ -40,25 +42,30 @@ class TrainingLog:
 
     def add(self, step: int, terms: Mapping[str, Tensor], images: int) -> None:
         """Add one step's terms to the running means; nothing is read back from the device."""
-        self.step, self.count, self.images = step, self.count + 1, self.images + images
+        self.step, self.images = step, self.images + images
+        self.counts.update(terms.keys())
         for name, value in terms.items():
             self.sums[name] = self.sums[name] + value if name in self.sums else value
 
     def write(self) -> dict[str, float]:
-        """Write the means since the last row, and return them."""
-        means = {name: value.item() / self.count for name, value in self.sums.items()}
+        """Write the means since the last row, and return them.
+
+        A term's mean is over the steps that had it; one that none had (in another phase of the
+        training) is an empty cell.
+        """
+        means = {name: value.item() / self.counts[name] for name, value in self.sums.items()}
         now = time.perf_counter()
         rate = self.images / (now - self.since)
         row = {"step": float(self.step), "images_per_s": rate, **means}
-        self.sums, self.count, self.images, self.since = {}, 0, 0, now
-        self._append(LOSSES, self.step, row)
+        self.sums, self.counts, self.images, self.since = {}, Counter(), 0, now
+        self._append(LOSSES, row, ["step", "images_per_s", *self.terms])
         return row
 
     def write_validation(self, step: int, psnr: float) -> None:
         """Write a validation's mean composite PSNR."""
-        self._append(VALIDATION, step, {"step": float(step), "psnr": psnr})
+        self._append(VALIDATION, {"step": float(step), "psnr": psnr}, ["step", "psnr"])
 
-    def _append(self, name: str, step: int, row: Mapping[str, float]) -> None:
+    def _append(self, name: str, row: Mapping[str, float], columns: Sequence[str]) -> None:
         if not self.active:
             return
         path = self.folder / name
@@ -66,12 +73,13 @@ class TrainingLog:
         with path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             if new:
-                writer.writerow(row)
-            writer.writerow([step, *(f"{v:.6g}" for k, v in row.items() if k != "step")])
+                writer.writerow(columns)
+            values = [f"{row[c]:.6g}" if c in row else "" for c in columns[1:]]
+            writer.writerow([int(row["step"]), *values])
         if self.board is not None:
             for key, value in row.items():
                 if key != "step":
-                    self.board.add_scalar(key, value, step)
+                    self.board.add_scalar(key, value, int(row["step"]))
 
     def __enter__(self) -> TrainingLog:
         return self

@@ -60,6 +60,18 @@ def adversarial_loss(fake: Tensor) -> Tensor:
     return -fake.float().mean()
 
 
+def between(real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
+    """Points mix·real + (1-mix)·fake that ask for gradients; `mix` is [B,1,1,1]."""
+    return (mix * real + (1 - mix) * fake).detach().requires_grad_()
+
+
+def slope_penalty(scores: Tensor, points: Tensor) -> Tensor:
+    """E[(|grad D(x)|_2 - 1)²] of scores [B] at the points [B,3,H,W] they were computed from."""
+    (slopes,) = torch.autograd.grad(scores.float().sum(), points, create_graph=True)
+    penalty: Tensor = (slopes.flatten(1).norm(dim=1) - 1).square().mean()
+    return penalty
+
+
 def gradient_penalty(
     critic: Callable[[Tensor, Tensor], Tensor],
     real: Tensor,
@@ -67,9 +79,6 @@ def gradient_penalty(
     mask: Tensor,
     mix: Tensor,
 ) -> Tensor:
-    """E[(|grad D(x)|_2 - 1)²] at x = mix·real + (1-mix)·fake (equation 17); `mix` is [B,1,1,1]."""
-    between = (mix * real + (1 - mix) * fake).detach().requires_grad_()
-    scores = critic(between, mask)
-    (slopes,) = torch.autograd.grad(scores.float().sum(), between, create_graph=True)
-    penalty: Tensor = (slopes.flatten(1).norm(dim=1) - 1).square().mean()
-    return penalty
+    """The penalty of equation 17, at x = mix·real + (1-mix)·fake; `mix` is [B,1,1,1]."""
+    points = between(real, fake, mix)
+    return slope_penalty(critic(points, mask), points)

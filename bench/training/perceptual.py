@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 from pathlib import Path
 from urllib.error import URLError
@@ -15,6 +16,7 @@ from bench.config import Objective
 from bench.errors import UserError
 from bench.seeds import torch_rng
 
+log = logging.getLogger(__name__)
 POOL3 = 17
 """VGG-16's `features` up to and with its third pooling layer."""
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -48,6 +50,10 @@ class PoolFeatures(nn.Module):
 def build(objective: Objective) -> PoolFeatures:
     """The network that `--features` names."""
     if objective.features == "random":
+        log.info(
+            "perceptual and style loss on random features: not the paper's loss "
+            "(--features vgg16 is)"
+        )
         return random_vgg()
     return vgg16(Path(objective.vgg16_weights) if objective.vgg16_weights else None)
 

@@ -30,8 +30,6 @@ from bench.training.log import TrainingLog
 
 log = logging.getLogger(__name__)
 KEPT_CHECKPOINTS = 2
-SATURATED = 0.01
-"""Distance from 0 or 1 at which a sigmoid's slope is gone."""
 
 
 class Trainer:
@@ -40,6 +38,7 @@ class Trainer:
     def __init__(
         self,
         network: nn.Module,
+        learner: type[Learner],
         config: Config,
         accelerator: Accelerator,
         batches: Batches,
@@ -51,9 +50,9 @@ class Trainer:
         world = accelerator.num_processes
         _check_share(config, world)
         self.batches = replace(batches, rank=accelerator.process_index, world=world)
-        self.learner = Learner(network, config, accelerator)
-        self.network = network
         self.steps = total_steps(config, len(batches.photos))
+        self.learner = learner(network, config, accelerator, self.steps)
+        self.network = network
         self.warned = False
 
     def train(self) -> None:
@@ -63,7 +62,7 @@ class Trainer:
             for step, terms in self._steps(start):
                 rows.add(step, terms, self.config.training.batch_size)
                 if _due(step, self.config.training.log_every, self.steps):
-                    self._warn_saturated(rows.write())
+                    self._warn(step, rows.write())
                 if _due(step, self.config.training.validate_every, self.steps):
                     rows.write_validation(step, self._validate(step))
                 if _due(step, self.config.training.checkpoint_every, self.steps):
@@ -122,18 +121,15 @@ class Trainer:
         save_picture(self.folder / "samples" / f"{step:06d}.png", torch.cat(columns, 2))
 
     def _log(self, start: int) -> TrainingLog:
-        return TrainingLog(self.folder, start, active=self.accelerator.is_main_process)
+        active = self.accelerator.is_main_process
+        return TrainingLog(self.folder, self.learner.terms, start, active)
 
-    def _warn_saturated(self, row: dict[str, float]) -> None:
-        if self.warned or self.config.objective.critic_end != "sigmoid" or "real" not in row:
-            return
-        if all(min(row[name], 1 - row[name]) < SATURATED for name in ("real", "fake")):
+    def _warn(self, step: int, row: dict[str, float]) -> None:
+        """Pass on the learner's first warning."""
+        text = "" if self.warned else self.learner.warning(row)
+        if text:
             self.warned = True
-            log.warning(
-                "step %d: the critic is saturated (scores %.3f real, %.3f fake): the adversarial "
-                "loss teaches nothing; --critic-end linear avoids it",
-                row["step"], row["real"], row["fake"],
-            )  # fmt: skip
+            log.warning("step %d: %s", step, text)
 
     def _checkpoint(self, step: int) -> None:
         """Networks, optimizers, random states and position, in a folder that is whole or absent."""

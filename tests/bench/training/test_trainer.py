@@ -12,25 +12,13 @@ from bench.training.log import LOSSES, VALIDATION, TrainingLog
 from bench.training.trainer import Trainer, _check_share, checkpoints, total_steps
 
 
-@pytest.mark.parametrize(
-    ("real", "fake", "end", "warns"),
-    [
-        (0.999, 0.998, "sigmoid", True),
-        (0.001, 0.002, "sigmoid", True),
-        (0.999, 0.5, "sigmoid", False),
-        (0.999, 0.998, "linear", False),
-    ],
-)
-def test_a_saturated_critic_is_warned_about_once(
-    caplog: pytest.LogCaptureFixture, real: float, fake: float, end: str, warns: bool
-) -> None:
-    config = override(preset("quick"), {"critic_end": end})
-    trainer = SimpleNamespace(config=config, warned=False)
+def test_a_warning_of_the_learner_is_passed_on_once(caplog: pytest.LogCaptureFixture) -> None:
+    learner = SimpleNamespace(warning=lambda row: "all is lost" if row["real"] > 0.9 else "")
+    trainer = SimpleNamespace(learner=learner, warned=False)
     with caplog.at_level(logging.WARNING):
-        for _ in range(3):
-            Trainer._warn_saturated(trainer, {"step": 1, "real": real, "fake": fake})  # type: ignore[arg-type]
-    assert len(caplog.records) == int(warns)
-    assert not warns or "--critic-end linear" in caplog.text
+        for step, real in enumerate([0.5, 0.99, 0.99]):
+            Trainer._warn(trainer, step, {"real": real})  # type: ignore[arg-type]
+    assert [r.message for r in caplog.records] == ["step 1: all is lost"]
 
 
 def test_the_budget_is_steps_or_epochs() -> None:
@@ -46,7 +34,7 @@ def test_a_half_written_checkpoint_is_not_one(tmp_path: Path) -> None:
 
 
 def test_a_log_holds_means_and_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
-    with TrainingLog(tmp_path, 0, active=True) as log:
+    with TrainingLog(tmp_path, ["pixel"], 0, active=True) as log:
         for step in range(1, 7):
             log.add(step, {"pixel": torch.tensor(float(step))}, images=2)
             if step % 2 == 0:
@@ -55,7 +43,7 @@ def test_a_log_holds_means_and_goes_on_from_its_checkpoint(tmp_path: Path) -> No
         log.write_validation(6, 20.0)
     with (tmp_path / LOSSES).open("a") as file:
         file.write("8,1")  # the process was killed while it wrote
-    with TrainingLog(tmp_path, 4, active=True) as log:
+    with TrainingLog(tmp_path, ["pixel"], 4, active=True) as log:
         log.add(5, {"pixel": torch.tensor(9.0)}, images=2)
         log.write()
     rows = (tmp_path / LOSSES).read_text().splitlines()
@@ -64,8 +52,30 @@ def test_a_log_holds_means_and_goes_on_from_its_checkpoint(tmp_path: Path) -> No
     assert (tmp_path / VALIDATION).read_text() == "step,psnr\n"
 
 
+def test_a_term_of_another_phase_is_an_empty_cell(tmp_path: Path) -> None:
+    with TrainingLog(tmp_path, ["hole", "judge"], 0, active=True) as log:
+        for step in range(1, 5):
+            log.add(step, {"hole" if step < 4 else "judge": torch.tensor(float(step))}, images=2)
+            if step % 2 == 0:
+                log.write()
+    rows = [r.split(",") for r in (tmp_path / LOSSES).read_text().splitlines()]
+    # Steps 1 and 2 have the hole alone; 3 has it and 4 the judge: each mean is over one step.
+    assert [[r[0], *r[2:]] for r in rows] == [
+        ["step", "hole", "judge"],
+        ["2", "1.5", ""],
+        ["4", "3", "4"],
+    ]
+
+
+def test_a_million_steps_are_written_in_full(tmp_path: Path) -> None:
+    with TrainingLog(tmp_path, ["hole"], 0, active=True) as log:
+        log.add(1234567, {"hole": torch.tensor(1.0)}, images=2)
+        log.write()
+    assert (tmp_path / LOSSES).read_text().splitlines()[1].startswith("1234567,")
+
+
 def test_only_the_first_process_writes_a_log(tmp_path: Path) -> None:
-    with TrainingLog(tmp_path, 0, active=False) as log:
+    with TrainingLog(tmp_path, ["pixel"], 0, active=False) as log:
         log.add(1, {"pixel": torch.tensor(1.0)}, images=2)
         log.write()
     assert not list(tmp_path.iterdir())
