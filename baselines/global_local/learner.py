@@ -1,0 +1,91 @@
+"""Global&Local's objective and its three phases."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from baselines.global_local.network import Completion, Discriminators
+from bench.config import Config
+from bench.layers import composite, initialise
+from bench.seeds import derive
+from bench.training.learner import Learner, detached
+
+ADVERSARIAL = 4e-4
+"""Weight of the adversarial loss (Iizuka et al. 2017, equation 5)."""
+ALONE, DISCRIMINATOR_ALONE = 90 / 500, 10 / 500
+"""Shares of the budget: 90,000 steps of the generator alone, 10,000 of the discriminators alone,
+then 400,000 of both."""
+ADADELTA = partial(torch.optim.Adadelta, lr=1.0, rho=0.95, eps=1e-6)
+"""As published (Zeiler 2012): it sets its own rates, so `--lr` does not touch it."""
+
+
+class GlobalLocalLearner(Learner):
+    """Generator alone on the hole's squared error, discriminators alone, then both."""
+
+    terms = ("hole", "discriminator", "adversarial", "total")
+
+    def __init__(
+        self, network: nn.Module, config: Config, accelerator: Accelerator, steps: int
+    ) -> None:
+        super().__init__(network, config, accelerator, steps)
+        if not isinstance(network, Completion):
+            raise TypeError(f"{type(network).__name__} has no training mean")
+        self.completion = network
+        initialise(network, self.seed)
+        self.generator, self.optimizer = self.prepare(network, ADADELTA)
+        judges = Discriminators(config.data.size, config.model.critic_width)
+        initialise(judges, derive(self.seed, "critic"))
+        self.discriminators, self.judges_optimizer = self.prepare(judges, ADADELTA)
+
+    def step(self, image: Tensor, mask: Tensor, number: int) -> dict[str, Tensor]:
+        """One update of those networks whose turn it is."""
+        done = number / self.steps
+        if done < ALONE:
+            mean = self.accelerator.reduce(image.mean((0, 2, 3)), "mean")
+            self.completion.see(mean, self.config.training.batch_size)
+            return self._step_generator(image, self.generator(image, mask), mask)
+        if done < ALONE + DISCRIMINATOR_ALONE:
+            with torch.no_grad():
+                output = self.generator(image, mask)
+            return self._step_discriminators(image, output, mask)
+        output = self.generator(image, mask)
+        terms = self._step_discriminators(image, output.detach(), mask)
+        return terms | self._step_generator(image, output, mask, adversarial=True)
+
+    def _step_discriminators(
+        self, image: Tensor, output: Tensor, mask: Tensor
+    ) -> dict[str, Tensor]:
+        judges = self.discriminators.requires_grad_(True)
+        real = _entropy(judges(image, mask), 1.0)
+        fake = _entropy(judges(composite(output, image, mask), mask), 0.0)
+        self.descend(self.judges_optimizer, real + fake)
+        return {"discriminator": (real + fake).detach()}
+
+    def _step_generator(
+        self, image: Tensor, output: Tensor, mask: Tensor, adversarial: bool = False
+    ) -> dict[str, Tensor]:
+        terms = {"hole": hole_error(output, image, mask)}
+        loss = terms["hole"]
+        if adversarial:
+            filled = composite(output, image, mask)
+            with self.accelerator.autocast():
+                logits = self.bare(self.discriminators)(filled, mask)
+            terms["adversarial"] = _entropy(logits, 1.0)
+            loss = loss + ADVERSARIAL * terms["adversarial"]
+        self.descend(self.optimizer, loss)
+        return detached(terms | {"total": loss})
+
+
+def hole_error(output: Tensor, image: Tensor, mask: Tensor) -> Tensor:
+    """Mean squared error over the hole's pixels (equation 2 there)."""
+    hole = (1 - mask).expand_as(image)
+    return ((output - image).square() * hole).sum() / hole.sum().clamp_min(1)
+
+
+def _entropy(logits: Tensor, target: float) -> Tensor:
+    return binary_cross_entropy_with_logits(logits.float(), torch.full_like(logits.float(), target))

@@ -1,0 +1,112 @@
+"""The partial convolution and the U-Net of Liu et al. (2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bench.layer_table import Conv
+from bench.layers import crop_to, pad_to_multiple
+
+SLOPE = 0.2
+EPSILON = 1e-8
+
+
+class PartialConv(nn.Module):
+    """Convolution of known pixels alone, scaled up by how few of them a window holds.
+
+    With s the known elements in a window and m' = 1 where s > 0: the output is
+    ((W * (X⊙M)) · C k² / s + b) · m' (equations 1 and 2 there); zero padding counts as hole.
+    """
+
+    def __init__(self, layer: Conv) -> None:
+        super().__init__()
+        self.layer = layer
+        self.conv = nn.Conv2d(
+            layer.inputs, layer.outputs, layer.kernel, layer.stride, layer.padding, bias=False
+        )
+        self.bias = nn.Parameter(torch.zeros(layer.outputs)) if layer.bias else None
+
+    def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Features [B,C,H,W] and their masks [B,C,H,W] of {0, 1}, 1 = known, to both of the next.
+
+        The new mask is [B,C',H',W'], the same in all channels.
+        """
+        ratio, updated = self._coverage(mask)
+        output = self.conv(x * mask) * ratio
+        if self.bias is not None:
+            output = (output + self.bias[:, None, None]) * updated
+        return output, updated.expand(-1, self.layer.outputs, -1, -1)
+
+    @torch.no_grad()
+    def _coverage(self, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """C k² / s · m' and m', both [B,1,H',W'], in the precision of `mask`.
+
+        Counted in float32, whatever the features are in: bf16 cannot hold the numbers of 512
+        channels' pixels, and float16 not the epsilon.
+        """
+        layer = self.layer
+        with torch.autocast(mask.device.type, enabled=False):
+            known = mask.float().sum(1, keepdim=True)
+            window = known.new_ones(1, 1, layer.kernel, layer.kernel)
+            count = F.conv2d(known, window, stride=layer.stride, padding=layer.padding)
+            updated = count.clamp(0, 1)
+            ratio = layer.inputs * layer.kernel**2 / (count + EPSILON) * updated
+        return ratio.to(mask.dtype), updated.to(mask.dtype)
+
+
+class PConvUNet(nn.Module):
+    """Encoder and decoder of partial convolutions, masks passed along and skipped as features are.
+
+    `forward(image, mask)`: [B,3,H,W] in [0,1] and [B,1,H,W], 1 = known, of any size; returns
+    [B,3,H,W], linear: it may leave [0,1] by a little.
+    """
+
+    def __init__(self, encoder: Sequence[Conv], decoder: Sequence[Conv]) -> None:
+        super().__init__()
+        self.encoder = nn.ModuleList(PartialConv(layer) for layer in encoder)
+        self.encoder_norms = nn.ModuleList(_norm(layer) for layer in encoder)
+        self.decoder = nn.ModuleList(PartialConv(layer) for layer in decoder)
+        self.decoder_norms = nn.ModuleList(_norm(layer) for layer in decoder)
+        self.encoder_norms_frozen = False
+
+    def freeze_encoder_norms(self, frozen: bool) -> None:
+        """Whether the encoder's batch norm keeps its statistics while the rest trains."""
+        self.encoder_norms_frozen = frozen
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> PConvUNet:
+        """As of any module, but for norms that are frozen."""
+        super().train(mode)
+        self.encoder_norms.train(mode and not self.encoder_norms_frozen)
+        return self
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        """The raw output."""
+        size, stride = image.shape[-2:], 2 ** len(self.encoder)
+        x, known = (pad_to_multiple(z, stride) for z in (image, mask))
+        known = known.expand(-1, 3, -1, -1)
+        skipped = []
+        for layer, norm in zip(self.encoder, self.encoder_norms, strict=True):
+            skipped.append((x, known))
+            x, known = layer(x, known)
+            x = F.relu(norm(x))
+        last = len(self.decoder) - 1
+        for level, (layer, norm) in enumerate(zip(self.decoder, self.decoder_norms, strict=True)):
+            pairs = zip((x, known), skipped.pop(), strict=True)
+            x, known = (torch.cat([_enlarged(deep), skip], 1) for deep, skip in pairs)
+            x, known = layer(x, known)
+            if level < last:
+                x = F.leaky_relu(norm(x), SLOPE)
+        return crop_to(x, size)
+
+
+def _norm(layer: Conv) -> nn.Module:
+    return nn.BatchNorm2d(layer.outputs) if layer.norm else nn.Identity()
+
+
+def _enlarged(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="nearest")
