@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,15 @@ from bench.evaluation.evaluator import Evaluator
 from bench.files import read_json, write_json
 from bench.registry import Method
 from bench.runs import Run
+from bench.training.common import CommonLearner
 from bench.training.trainer import Trainer, make_accelerator
 
 log = logging.getLogger(__name__)
-CODE = ("bench.training.trainer", "bench.evaluation.evaluator", "bench.data.assemble")
+EVALUATION_CODE = ("bench.evaluation.evaluator", "bench.data.assemble")
+TRAINING_CODE = ("bench.training.trainer", *EVALUATION_CODE)
 """What a result depends on, beside the module that defines the method."""
+SOURCES = ("data.images", "data.test_images", "data.masks", "data.test_masks")
+"""Options of the form KIND or KIND:PATH."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,10 @@ class Experiment:
     @property
     def run(self) -> Run:
         """The run, named by what it is."""
-        seed = self.config.training.seed
-        return Run(self.root / f"{self.method.name}-{self.config.preset}-seed{seed}")
+        name = f"{self.method.name}-{self.config.preset}"
+        # The seed of the training: nothing else may differ from one seed to another.
+        seed = f"-seed{self.config.training.seed}" if self.method.trainable else ""
+        return Run(self.root / f"{name}{seed}")
 
     @property
     def cache(self) -> Path:
@@ -51,11 +58,12 @@ class Experiment:
     def execute(self, redo: bool = False) -> Run:
         """The finished run: skipped if it is there, resumed if it was begun, else made.
 
-        Of several processes the first decides, writes and evaluates; the others help to train.
+        A classical method is measured as it stands. Of several processes the first decides, writes
+        and evaluates; the others help to train.
         """
         accelerator = make_accelerator(self.config)
         if not accelerator.is_main_process:
-            if _agree(accelerator, None):
+            if _agree(accelerator, None) and self.method.trainable:
                 self._trainer(accelerator).train()
             return self.run
         with self.run.locked():
@@ -70,28 +78,33 @@ class Experiment:
                 return self.run
             _agree(accelerator, True)
             # All that a wrong option can break is made before anything is replaced or written.
-            trainer = self._trainer(accelerator)
+            trainer = self._trainer(accelerator) if self.method.trainable else None
             if state == "absent":
                 # Also what a killed --redo left: its checkpoints belong to another run.
                 self.run.clear()
             self.run.begin(asked, to_dict(self.config))
             bench.pairs.manifest.save(self.run.folder / "manifest.json")
+            if self.method.trainable:
+                splits = assemble.splits(self.config, self.cache)
+                write_json(self.run.folder / "splits.json", splits)
             with self.run.working():
-                trainer.train()
-                # Afresh from the file: the trained object still runs in the training's precision.
-                network = load_network(self.method, self.config, self.run.weights)
+                network = self._network(trainer)
                 bench.measure(self.method, network, runs.fingerprint(asked), self.run.folder)
         return self.run
 
+    def _network(self, trainer: Trainer | None) -> nn.Module:
+        """The network to be measured, trained first where it can be."""
+        if trainer is None:
+            return self.method.build(self.config.model)
+        trainer.train()
+        # Afresh from the file: the trained object still runs in the training's precision.
+        return load_network(self.method, self.config, self.run.weights)
+
     def _trainer(self, accelerator: Accelerator) -> Trainer:
         config = override(self.config, self.method.objective)
-        if config.objective.features == "random":
-            log.info(
-                "perceptual and style loss on random features: not the paper's loss "
-                "(--features vgg16 is)"
-            )
         return Trainer(
             self.method.build(config.model),
+            self.method.learner() if self.method.learner else CommonLearner,
             config,
             accelerator,
             assemble.training_batches(config, self.cache),
@@ -101,17 +114,25 @@ class Experiment:
 
     def _identity(self, pairs: TestPairs) -> dict[str, Any]:
         """Everything that can change the result, and not where the data lies."""
-        values = {name: _without_path(value) for name, value in identity(self.config).items()}
-        batches = assemble.training_batches(self.config, self.cache)
-        return {
+        values = {k: _without_path(k, value) for k, value in identity(self.config).items()}
+        measured = {
             "method": self.method.name,
+            "test pairs": pairs.manifest.hash,
+            "lpips weights": _weights_digest(self.config.evaluation.lpips_weights),
+        }
+        if self.method.classical:
+            chosen = {k: v for k, v in values.items() if k.startswith("evaluation.")}
+            code = runs.code_hash([self.method.module, *EVALUATION_CODE])
+            return {**measured, **chosen, "code": code}
+        batches = assemble.training_batches(self.config, self.cache)
+        own = [] if self.method.learner else ["bench.training.common"]
+        return {
+            **measured,
             **values,
             "training images": batches.photos.digest[:16],
             "training masks": batches.masks.digest,
-            "test pairs": pairs.manifest.hash,
             "vgg16 weights": _weights_digest(self.config.objective.vgg16_weights),
-            "lpips weights": _weights_digest(self.config.evaluation.lpips_weights),
-            "code": runs.code_hash([self.method.module, *CODE]),
+            "code": runs.code_hash([self.method.module, *own, *TRAINING_CODE]),
         }
 
 
@@ -136,7 +157,9 @@ class Bench:
         """Write the records of a network and of the methods beside it, and its pictures."""
         frames = [self._records(method, network, fingerprint, folder / "pictures")]
         for other in self.references:
-            frames.append(self._records(other, other.build(self.config.model), fingerprint, None))
+            if other.name != method.name:
+                beside = other.build(self.config.model)
+                frames.append(self._records(other, beside, fingerprint, None))
         records.write(folder / "records.csv", pd.concat(frames, ignore_index=True))
 
     def _records(
@@ -148,7 +171,10 @@ class Bench:
             "seed": self.config.training.seed if method.trainable else 0,
             "fingerprint": fingerprint,
         }
-        return self.evaluator.records(network, method.name, columns, pictures)
+        batch = self.config.evaluation.eval_batch
+        if method.classical:  # an image a core: fewer would leave some idle
+            batch = max(batch, os.cpu_count() or 1)
+        return self.evaluator.records(network, method.name, columns, pictures, batch)
 
 
 def evaluate_weights(
@@ -194,7 +220,7 @@ def load_run(folder: Path) -> tuple[Method, Config]:
 def _references(names: str) -> list[Method]:
     methods = [registry.find(name.strip()) for name in names.split(",") if name.strip()]
     for method in methods:
-        if method.trainable or method.load is not None:
+        if not method.classical:
             raise UserError(f"--references {method.name}: it has weights; use run or evaluate")
     return methods
 
@@ -211,8 +237,6 @@ def _agree(accelerator: Accelerator, decision: bool | None) -> bool:
     return bool(shared[0])
 
 
-def _without_path(value: Any) -> Any:
+def _without_path(option: str, value: Any) -> Any:
     """`folder:/where/ever` to `folder`: its content is in a digest, its place changes nothing."""
-    if isinstance(value, str) and value.partition(":")[0] in ("folder", "masks", "nvidia"):
-        return value.partition(":")[0]
-    return value
+    return value.partition(":")[0] if option in SOURCES else value

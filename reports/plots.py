@@ -33,7 +33,8 @@ PANELS = (
     ("l1_percent", "mean L1, % (lower is better)"),
 )
 
-GENERATOR_TERMS = ("pixel", "perceptual", "style", "adversarial")
+NO_TERMS = ("step", "images_per_s", "critic", "penalty", "real", "fake", "discriminator", "total")
+"""Columns of the log that are no terms of a generator's loss."""
 
 
 def metric_by_bucket(summary: pd.DataFrame, title: str, path: Path) -> None:
@@ -68,7 +69,7 @@ def metric_by_bucket(summary: pd.DataFrame, title: str, path: Path) -> None:
 def training_curves(losses: pd.DataFrame, validation: pd.DataFrame, title: str, path: Path) -> None:
     """The generator's loss terms by step, and the validation PSNR, from a run's two logs."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    terms = [name for name in GENERATOR_TERMS if name in losses]
+    terms = [name for name in losses if name not in NO_TERMS]
     for name, colour in zip(terms, PALETTE, strict=False):
         left.plot(losses["step"], losses[name].abs(), label=name, color=colour)
     left.set(yscale="log", xlabel="step", ylabel="unweighted loss term (magnitude)")

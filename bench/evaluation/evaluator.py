@@ -49,15 +49,18 @@ class Evaluator:
         name: str,
         identity: Mapping[str, str | int],
         pictures: Path | None = None,
+        at_once: int | None = None,
     ) -> pd.DataFrame:
-        """One row per pair, metric and region.
+        """One row per pair, metric and region; `at_once` pairs a pass, else as the settings say.
 
         `identity` fills the columns that are the same for all rows (family, method, seed,
         fingerprint); with `pictures`, input, output and truth of each bucket's first pairs are
         saved there.
         """
         rows = []
-        for indices, image, mask, raw, seconds in self._filled(network, name):
+        for indices, image, mask, raw, seconds in self._filled(
+            network, name, at_once or self.settings.eval_batch
+        ):
             measured = metrics.measure(raw, image, mask) | self._distance(raw, image, mask)
             for row, index in enumerate(indices):
                 pair = asdict(self.pairs.manifest.pairs[index]) | {"pair": index}
@@ -75,11 +78,10 @@ class Evaluator:
         )
 
     def _filled(
-        self, network: nn.Module, name: str
+        self, network: nn.Module, name: str, size: int
     ) -> Iterator[tuple[list[int], Tensor, Tensor, Tensor, float]]:
         """Indices, image, mask and raw output of each batch, and seconds per image."""
         network = place(network, self.device).eval()
-        size = self.settings.eval_batch
         with tqdm(total=len(self.pairs), desc=f"evaluate {name}", unit="img") as bar:
             for first in range(0, len(self.pairs), size):
                 indices = list(range(first, min(first + size, len(self.pairs))))

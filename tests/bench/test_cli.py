@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,20 +6,7 @@ import pytest
 from PIL import Image
 
 from bench.cli import main
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Exit code, standard output and standard error of one command."""
-
-    def call(*words: object) -> tuple[int, str, str]:
-        code = main([str(w) for w in words])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
+from tests.bench.conftest import Run
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +162,7 @@ def test_inpaint_in_bf16_is_near_single_precision(monkeypatch: pytest.MonkeyPatc
     from bench.registry import find
 
     network = find("full").build(Model(width=4, depth=3))
-    initialise(network, 0, std=0.2)
+    initialise(network, 0, lambda parameter: 0.2)
     image, mask = torch.rand(1, 3, 40, 40), torch.ones(1, 1, 40, 40)
     mask[..., 10:30, 10:30] = 0
     outputs = []
@@ -229,6 +215,15 @@ def test_inpaint_refuses_what_cannot_be_filled(run: Run, finished: Path, tmp_pat
         (["run", "--variant", "full", "--references", "full"], "--references full"),
         (["run", "--variant", "full", "--batch-size", "1", "--depth", "7"], "--batch-size 1"),
         (["run"], "--variant"),
+        (["run", "--variant", "full", "--baseline", "pconv"], "not allowed with"),
+        (["run", "--baseline", "full"], "unknown baseline 'full'"),
+        (["run", "--baseline", "patch-match"], "did you mean patchmatch"),
+        (["compare", "--methods", "full,pconf"], "did you mean pconv"),
+        (["compare", "--methods", "full,released"], "--weights"),
+        (["run", "--variant", "full", "--preset", "paper"], "Paris StreetView is not in"),
+        (["run", "--baseline", "telea", "--images", "places365"], "Places365-standard is not in"),
+        (["run", "--variant", "full", "--masks", "qd-imd"], "QD-IMD is not in"),
+        (["run", "--variant", "full", "--masks", "nvidia:/no/such"], "/no/such"),
         (["evaluate"], "--run DIR"),
         (["evaluate", "--run", "/no/such/run"], "/no/such/run"),
         (["report", "--out", "/no/such/runs"], "no finished run"),
@@ -240,6 +235,7 @@ def test_bad_words_get_one_line_and_code_2(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], text: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))  # named data sets lie below it
     code, _, err = run(*words)
     assert code == 2
     line = err.strip().splitlines()[-1]

@@ -6,10 +6,10 @@ from torch import Tensor
 
 from bench.config import override
 from bench.evaluation import records
-from bench.experiment import Experiment, evaluate_weights, load_run
+from bench.experiment import Experiment, _without_path, evaluate_weights, load_run
 from bench.presets import preset
 from bench.registry import find
-from bench.training.learner import Learner
+from bench.training.common import CommonLearner
 
 SMALL = {
     "size": 64, "resize": 88, "width": 4, "depth": 4, "critic_width": 4, "steps": 3,
@@ -21,14 +21,14 @@ def test_two_variants_see_the_same_batches_bit_for_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: dict[str, list[Tensor]] = {}
-    step = Learner.step
+    step = CommonLearner.step
     name = ""
 
-    def watched(self: Learner, image: Tensor, mask: Tensor, number: int) -> dict[str, Tensor]:
+    def watched(self: CommonLearner, image: Tensor, mask: Tensor, number: int) -> dict[str, Tensor]:
         seen.setdefault(name, []).extend([image.clone(), mask.clone()])
         return step(self, image, mask, number)
 
-    monkeypatch.setattr(Learner, "step", watched)
+    monkeypatch.setattr(CommonLearner, "step", watched)
     for name in ("forward", "no-gan"):
         Experiment(find(name), override(preset("quick"), SMALL), tmp_path / name).execute()
     assert len(seen["forward"]) == 6
@@ -59,6 +59,20 @@ def test_where_data_lies_is_not_part_of_the_identity(tmp_path: Path) -> None:
 
         identities.append(experiment._identity(assemble.test_pairs(config, experiment.cache)))
     assert identities[0] == identities[1]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "kept"),
+    [
+        ("data.masks", "paper:/some/where", "paper"),
+        ("data.test_images", "folder:/some/where", "folder"),
+        ("data.images", "places365", "places365"),
+        ("data.masks", "shapes,strokes", "shapes,strokes"),
+        ("model.width", 16, 16),
+    ],
+)
+def test_paths_are_left_out_of_the_identity(option: str, value: object, kept: object) -> None:
+    assert _without_path(option, value) == kept
 
 
 def test_a_run_trained_in_bf16_is_measured_in_single_precision(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from reports.markdown import table
-from reports.reported import table2
+from reports.reported import table1, table2
 from reports.summary import summarise
 from reports.tables import by_bucket
 
@@ -143,7 +143,7 @@ def test_number_of_the_paper_never_fills_a_missing_cell() -> None:
             rows(20.0, method="full"),
             rows(21.0, method="no-gan"),
             rows(19.0, method="full", bucket=HIGH),
-            reported=table2(),
+            reported=table2().numbers,
         )
     )
     assert found["no-gan"][f"{HIGH} n=1"] == "not run"
@@ -153,12 +153,12 @@ def test_number_of_the_paper_never_fills_a_missing_cell() -> None:
 
 
 def test_hole_values_stand_without_the_papers() -> None:
-    page = text(rows(20.0, region="hole"), reported=table2())
+    page = text(rows(20.0, region="hole"), reported=table2().numbers)
     assert "paper" not in page
 
 
 def test_metric_that_the_paper_lacks_has_no_paper_columns() -> None:
-    page = text(rows(0.2, metric="lpips_alex"), reported=table2())
+    page = text(rows(0.2, metric="lpips_alex"), reported=table2().numbers)
     assert "paper" not in page
 
 
@@ -174,8 +174,29 @@ def test_metric_that_the_paper_lacks_has_no_paper_columns() -> None:
 def test_reported_table_holds_the_papers_numbers(
     method: str, metric: str, bucket: str, value: float
 ) -> None:
-    paper = table2()
+    paper = table2().numbers
     assert len(paper) == 64
+    row = paper[
+        (paper["method"] == method) & (paper["metric"] == metric) & (paper["bucket"] == bucket)
+    ]
+    assert row["reported"].tolist() == [value]
+
+
+@pytest.mark.parametrize(
+    ("method", "metric", "bucket", "value"),
+    [
+        ("full", "psnr", LOW, 28.51),
+        ("pconv", "l1_percent", LOW, 1.09),
+        ("global-local", "ssim", HIGH, 0.545),
+        ("contextual-attention", "psnr", "(0.2, 0.3]", 23.56),
+        ("patchmatch", "l1_percent", HIGH, 5.22),
+    ],
+)
+def test_first_table_holds_the_papers_numbers_by_our_names(
+    method: str, metric: str, bucket: str, value: float
+) -> None:
+    paper = table1().numbers
+    assert len(paper) == 60
     row = paper[
         (paper["method"] == method) & (paper["metric"] == metric) & (paper["bucket"] == bucket)
     ]
