@@ -19,6 +19,7 @@ from bench.data import assemble
 from bench.data.manifest import TestPairs
 from bench.errors import UserError
 from bench.evaluation import records
+from bench.evaluation.album import Album
 from bench.evaluation.evaluator import Evaluator
 from bench.files import read_json, write_json
 from bench.registry import Method
@@ -155,7 +156,8 @@ class Bench:
 
     def measure(self, method: Method, network: nn.Module, fingerprint: str, folder: Path) -> None:
         """Write the records of a network and of the methods beside it, and its pictures."""
-        frames = [self._records(method, network, fingerprint, folder / "pictures")]
+        album = Album(folder / "pictures", method.views)
+        frames = [self._records(method, network, fingerprint, album)]
         for other in self.references:
             if other.name != method.name:
                 beside = other.build(self.config.model)
@@ -163,7 +165,7 @@ class Bench:
         records.write(folder / "records.csv", pd.concat(frames, ignore_index=True))
 
     def _records(
-        self, method: Method, network: nn.Module, fingerprint: str, pictures: Path | None
+        self, method: Method, network: nn.Module, fingerprint: str, album: Album | None
     ) -> pd.DataFrame:
         columns: dict[str, str | int] = {
             "family": method.family,
@@ -174,7 +176,7 @@ class Bench:
         batch = self.config.evaluation.eval_batch
         if method.classical:  # an image a core: fewer would leave some idle
             batch = max(batch, os.cpu_count() or 1)
-        return self.evaluator.records(network, method.name, columns, pictures, batch)
+        return self.evaluator.records(network, method.name, columns, album, batch)
 
 
 def evaluate_weights(

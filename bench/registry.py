@@ -50,6 +50,8 @@ class Method:
     """Fields of `bench.config.Objective` that belong to the method (no adversarial loss, say)."""
     learner: Callable[[], type[Learner]] | None = None
     """What trains it, for a method with an objective or phases of its own; imported when called."""
+    views: Callable[[nn.Module, Tensor, Tensor], Mapping[str, Tensor]] | None = None
+    """What can be seen inside its network (figures 7 and 8): see `bench.evaluation.album.Views`."""
     load: Callable[[Mapping[str, Tensor]], nn.Module] | None = None
     """For imported weights of foreign layout: state dict to module, in place of `build`."""
 

@@ -54,6 +54,12 @@ class Manifest:
         """Digest of everything that defines the test: equal hashes mean equal test pairs."""
         return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:16]
 
+    @cached_property
+    def first_of_buckets(self) -> list[int]:
+        """The first pair of each bucket, by number: what is shown where one must do."""
+        buckets = [pair.bucket for pair in self.pairs]
+        return sorted(buckets.index(bucket) for bucket in dict.fromkeys(buckets))
+
     def save(self, path: Path) -> None:
         """Write as JSON."""
         write_json(path, {"version": VERSION, "hash": self.hash, **asdict(self)})

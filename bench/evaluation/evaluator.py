@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from bench.config import Evaluation
 from bench.data.manifest import TestPairs
 from bench.evaluation import metrics, perceptual_distance
+from bench.evaluation.album import Album
 from bench.evaluation.perceptual_distance import MissingWeightsError
-from bench.files import replacing
 from bench.layers import composite, place
 
 Measured = dict[tuple[str, str], Tensor]
@@ -48,34 +47,52 @@ class Evaluator:
         network: nn.Module,
         name: str,
         identity: Mapping[str, str | int],
-        pictures: Path | None = None,
+        album: Album | None = None,
         at_once: int | None = None,
     ) -> pd.DataFrame:
         """One row per pair, metric and region; `at_once` pairs a pass, else as the settings say.
 
         `identity` fills the columns that are the same for all rows (family, method, seed,
-        fingerprint); with `pictures`, input, output and truth of each bucket's first pairs are
-        saved there.
+        fingerprint); an `album` receives the pictures.
         """
-        rows = []
-        for indices, image, mask, raw, seconds in self._filled(
-            network, name, at_once or self.settings.eval_batch
-        ):
-            measured = metrics.measure(raw, image, mask) | self._distance(raw, image, mask)
-            for row, index in enumerate(indices):
-                pair = asdict(self.pairs.manifest.pairs[index]) | {"pair": index}
-                for (metric, region), values in measured.items():
-                    rows.append(
-                        pair
-                        | {"metric": metric, "region": region, "value": values[row].item()}
-                        | {"note": self.lpips_missing if metric == self.lpips_name else ""}
-                        | {"seconds": seconds}
-                    )
-                if pictures is not None:
-                    self._save(pictures, index, image[row], mask[row], raw[row])
+        rows: list[dict[str, Any]] = []
+        size = at_once or self.settings.eval_batch
+        for indices, image, mask, raw, seconds in self._filled(network, name, size):
+            rows += self._rows(indices, image, mask, raw, seconds)
+            if album is not None:
+                self._picture(album, network, indices, image, mask, raw)
         return pd.DataFrame(rows).assign(
             metric_version=metrics.VERSION, manifest=self.pairs.manifest.hash, **identity
         )
+
+    def _rows(
+        self, indices: Sequence[int], image: Tensor, mask: Tensor, raw: Tensor, seconds: float
+    ) -> Iterator[dict[str, Any]]:
+        measured = metrics.measure(raw, image, mask) | self._distance(raw, image, mask)
+        for row, index in enumerate(indices):
+            pair = asdict(self.pairs.manifest.pairs[index]) | {"pair": index}
+            for (metric, region), values in measured.items():
+                yield pair | {
+                    "metric": metric,
+                    "region": region,
+                    "value": values[row].item(),
+                    "note": self.lpips_missing if metric == self.lpips_name else "",
+                    "seconds": seconds,
+                }
+
+    def _picture(
+        self,
+        album: Album,
+        network: nn.Module,
+        indices: Sequence[int],
+        image: Tensor,
+        mask: Tensor,
+        raw: Tensor,
+    ) -> None:
+        for row, index in enumerate(indices):
+            album.add(index, image[row], mask[row], raw[row])
+            if index in self.pairs.manifest.first_of_buckets:
+                album.add_views(index, network, (image * mask)[row], mask[row])
 
     def _filled(
         self, network: nn.Module, name: str, size: int
@@ -105,27 +122,6 @@ class Evaluator:
                     ("raw", output),
                 )
             }
-
-    def _save(self, folder: Path, index: int, image: Tensor, mask: Tensor, raw: Tensor) -> None:
-        bucket = self.pairs.manifest.pairs[index].bucket
-        first = next(i for i, p in enumerate(self.pairs.manifest.pairs) if p.bucket == bucket)
-        if index - first >= PICTURES_PER_BUCKET:
-            return
-        save_picture(
-            folder / f"{index:05d}_input.png", composite(torch.ones_like(image), image, mask)
-        )
-        save_picture(folder / f"{index:05d}_output.png", composite(raw, image, mask))
-        save_picture(folder / f"{index:05d}_truth.png", image)
-
-
-PICTURES_PER_BUCKET = 2
-
-
-def save_picture(path: Path, image: Tensor) -> None:
-    """Save [3,H,W] in [0,1] as an 8-bit picture."""
-    pixels = metrics.quantise(image).permute(1, 2, 0).byte().cpu().numpy()
-    with replacing(path) as temporary:
-        Image.fromarray(np.ascontiguousarray(pixels)).save(temporary)
 
 
 def mean_psnr(network: nn.Module, pairs: TestPairs, device: torch.device, batch: int) -> float:

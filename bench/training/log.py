@@ -15,11 +15,11 @@ from torch import Tensor
 
 from bench.files import write_text
 
-LOSSES, VALIDATION = "log.csv", "validation.csv"
+LOSSES, VALIDATION, SCALARS = "log.csv", "validation.csv", "scalars.csv"
 
 
 class TrainingLog:
-    """Rows of `log.csv` (losses, images/s) and `validation.csv` (PSNR), by step.
+    """Rows of `log.csv` (losses, images/s), `validation.csv` (PSNR) and `scalars.csv`, by step.
 
     A resumed run drops the rows after its checkpoint, so the files read as if it had never stopped.
     """
@@ -33,7 +33,7 @@ class TrainingLog:
         self.board: Any = None
         if not active:
             return
-        for name in (LOSSES, VALIDATION):
+        for name in (LOSSES, VALIDATION, SCALARS):
             _truncate(folder / name, start)
         if importlib.util.find_spec("tensorboard"):
             from torch.utils.tensorboard import SummaryWriter
@@ -64,6 +64,11 @@ class TrainingLog:
     def write_validation(self, step: int, psnr: float) -> None:
         """Write a validation's mean composite PSNR."""
         self._append(VALIDATION, {"step": float(step), "psnr": psnr}, ["step", "psnr"])
+
+    def write_scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Write the network's scalar parameters, where it has any; step 0 is the start."""
+        if values:
+            self._append(SCALARS, {"step": float(step), **values}, ["step", *values])
 
     def _append(self, name: str, row: Mapping[str, float], columns: Sequence[str]) -> None:
         if not self.active:
@@ -96,6 +101,8 @@ class TrainingLog:
 
 def _truncate(path: Path, start: int) -> None:
     """Keep the header and the rows up to step `start`; a half-written last row goes too."""
+    if start == 0:
+        path.unlink(missing_ok=True)
     if not path.exists():
         return
     header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)

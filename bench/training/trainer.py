@@ -21,7 +21,8 @@ from bench.config import Config
 from bench.data.batches import Batches
 from bench.data.manifest import TestPairs
 from bench.errors import UserError
-from bench.evaluation.evaluator import mean_psnr, save_picture
+from bench.evaluation.album import save_picture
+from bench.evaluation.evaluator import mean_psnr
 from bench.files import read_json, write_json
 from bench.layers import composite
 from bench.training.critic import LAYERS as CRITIC_LAYERS
@@ -59,12 +60,15 @@ class Trainer:
         """Train to the end of the budget and save the weights."""
         start = self._resume()
         with self._log(start) as rows:
+            if start == 0:
+                rows.write_scalars(0, self._scalars())
             for step, terms in self._steps(start):
                 rows.add(step, terms, self.config.training.batch_size)
                 if _due(step, self.config.training.log_every, self.steps):
                     self._warn(step, rows.write())
                 if _due(step, self.config.training.validate_every, self.steps):
                     rows.write_validation(step, self._validate(step))
+                    rows.write_scalars(step, self._scalars())
                 if _due(step, self.config.training.checkpoint_every, self.steps):
                     self._checkpoint(step)
         if self.accelerator.is_main_process:
@@ -107,10 +111,14 @@ class Trainer:
         self.accelerator.wait_for_everyone()
         return value
 
+    def _scalars(self) -> dict[str, float]:
+        """The network's parameters of one number, as LBAM's attention has them, by name."""
+        named = self.network.named_parameters()
+        return {name: value.item() for name, value in named if value.dim() == 0}
+
     def _save_samples(self, step: int) -> None:
-        buckets = [pair.bucket for pair in self.validation.manifest.pairs]
-        first = sorted(buckets.index(bucket) for bucket in dict.fromkeys(buckets))
-        images, masks = (self._to_device(x) for x in self.validation.batch(first))
+        shown = self.validation.manifest.first_of_buckets
+        images, masks = (self._to_device(x) for x in self.validation.batch(shown))
         image = images / 255
         self.network.eval()
         with torch.inference_mode():

@@ -114,6 +114,11 @@ def variant(
 
             return Generator(spec, model)
 
+        def views(network: nn.Module, image: Tensor, mask: Tensor) -> Mapping[str, Tensor]:
+            from variants.lbam import views as inside
+
+            return inside.views(network, image, mask)
+
         register(
             Method(
                 name=name,
@@ -125,6 +130,7 @@ def variant(
                 trainable=trainable,
                 differs=spec.diff(),
                 objective={} if spec.adversarial else {"adversarial": 0.0},
+                views=views,
                 load=load,
             )
         )

@@ -14,8 +14,9 @@ from bench.config import Evaluation
 from bench.data import cache, manifest
 from bench.data.mask_sources import GeneratedMasks
 from bench.data.sources import list_folder
-from bench.evaluation import evaluator, metrics, perceptual_distance, records
-from bench.evaluation.evaluator import Evaluator, mean_psnr, save_picture
+from bench.evaluation import metrics, perceptual_distance, records
+from bench.evaluation.album import Album, save_picture
+from bench.evaluation.evaluator import Evaluator, mean_psnr
 
 LEVEL = 0.4013  # 102.33 of 255: a picture file holds 102
 CPU = torch.device("cpu")
@@ -159,14 +160,13 @@ def test_lpips_looks_at_rounded_composite_and_raw_output(
     assert np.allclose(wide["lpips_vgg"], wide["l1_percent"] / 50, rtol=1e-5)
 
 
-def test_pictures_of_the_first_pairs_of_each_bucket_are_saved(
-    pairs: manifest.TestPairs, tmp_path: Path
-) -> None:
+def test_pictures_of_all_pairs_are_saved(pairs: manifest.TestPairs, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
-    Evaluator(pairs, OFF, CPU).records(Constant(), "constant", IDENTITY, folder)
-    expected = [3 * bucket + k for bucket in range(4) for k in range(evaluator.PICTURES_PER_BUCKET)]
+    Evaluator(pairs, OFF, CPU).records(Constant(), "constant", IDENTITY, Album(folder))
     assert sorted(p.name for p in folder.iterdir()) == sorted(
-        f"{index:05d}_{what}.png" for index in expected for what in ("input", "output", "truth")
+        f"{index:05d}_{what}.png"
+        for index in range(len(pairs))
+        for what in ("input", "output", "truth")
     )
     image, mask = (x[0].permute(1, 2, 0).numpy() for x in pairs.batch([4]))
     saved = {
@@ -176,6 +176,26 @@ def test_pictures_of_the_first_pairs_of_each_bucket_are_saved(
     assert np.array_equal(saved["truth"], image)
     assert np.array_equal(saved["input"], np.where(mask == 1, image, 255))
     assert np.array_equal(saved["output"], np.where(mask == 1, image, 102))
+
+
+def test_maps_of_the_first_pair_of_each_bucket_are_saved_at_full_scale(
+    pairs: manifest.TestPairs, tmp_path: Path
+) -> None:
+    seen = []
+
+    def views(network: nn.Module, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        seen.append((image, mask))
+        return {"mask encoder 1": 0.5 * mask[:, 0], "nothing": 0 * mask[:, 0]}
+
+    Evaluator(pairs, OFF, CPU).records(Constant(), "c", IDENTITY, Album(tmp_path / "p", views))
+    files = sorted((tmp_path / "p").glob("*_mask-encoder-1.png"))
+    first = pairs.manifest.first_of_buckets
+    assert [int(f.name[:5]) for f in files] == first == [0, 3, 6, 9]
+    image, mask = (x.float() for x in pairs.batch(first))
+    for k, file in enumerate(files):
+        assert torch.equal(seen[k][0][0], image[k] / 255 * mask[k])
+        assert np.array_equal(np.asarray(Image.open(file))[..., 0], 255 * mask[k, 0].numpy())
+    assert not np.asarray(Image.open(tmp_path / "p" / "00000_nothing.png")).any()
 
 
 def test_no_pictures_unless_asked(pairs: manifest.TestPairs, tmp_path: Path) -> None:

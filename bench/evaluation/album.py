@@ -1,0 +1,54 @@
+"""Pictures of a method's fillings, and of what goes on inside its network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from bench.evaluation import metrics
+from bench.files import replacing
+from bench.layers import composite
+
+Views = Callable[[nn.Module, Tensor, Tensor], Mapping[str, Tensor]]
+"""(network, image [B,3,H,W], mask [B,1,H,W]) to maps [B,h,w] by name."""
+
+
+@dataclass(frozen=True)
+class Album:
+    """A folder with `00000_input.png`, `_output.png` and `_truth.png` of every test pair."""
+
+    folder: Path
+    views: Views | None = None
+    """Maps to be saved beside, for the first pair of each bucket: `00000_mask-encoder-1.png`."""
+
+    def add(self, index: int, image: Tensor, mask: Tensor, raw: Tensor) -> None:
+        """Save one pair: image and raw output [3,H,W] in [0,1], mask [1,H,W]; holes are white."""
+        save_picture(self._file(index, "input"), composite(torch.ones_like(image), image, mask))
+        save_picture(self._file(index, "output"), composite(raw, image, mask))
+        save_picture(self._file(index, "truth"), image)
+
+    def add_views(self, index: int, network: nn.Module, image: Tensor, mask: Tensor) -> None:
+        """Save the maps of one pair: image [3,H,W] without its hole, mask [1,H,W]."""
+        if self.views is None:
+            return
+        with torch.inference_mode():
+            for name, found in self.views(network, image[None], mask[None]).items():
+                # Each by its own largest value: the scales of layers have nothing in common.
+                shown = found[0] / found[0].max().clamp_min(torch.finfo(found.dtype).tiny)
+                save_picture(self._file(index, name), shown.expand(3, -1, -1))
+
+    def _file(self, index: int, name: str) -> Path:
+        return self.folder / f"{index:05d}_{name.replace(' ', '-')}.png"
+
+
+def save_picture(path: Path, image: Tensor) -> None:
+    """Save [3,H,W] in [0,1] as an 8-bit picture."""
+    pixels = metrics.quantise(image).permute(1, 2, 0).byte().cpu().numpy()
+    with replacing(path) as temporary:
+        Image.fromarray(np.ascontiguousarray(pixels)).save(temporary)
