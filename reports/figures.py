@@ -1,13 +1,17 @@
-"""Grids of pictures: input, output, ground truth."""
+"""The paper's figures of pictures: methods side by side, failures, and what networks look at.
+
+All are made from the pictures that evaluation saved into the runs' folders.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from PIL import Image
 
 from bench.files import replacing
@@ -15,48 +19,135 @@ from bench.files import replacing
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-WIDTH, ROW = 1.75, 1.82
-"""Inches of a picture, and of a row with its text."""
+SIDE, TEXT = 1.75, 0.3
+"""Inches of a picture, and of what is written below or above it."""
+WORST_RULE = "in each bucket, the test pair with the lowest PSNR of {method} in the hole"
 
 
 def grid(
-    pictures: Mapping[str, Path], records: pd.DataFrame, path: Path, per_bucket: int = 2
+    pictures: Mapping[str, Path], records: pd.DataFrame, pairs: Sequence[int], path: Path
 ) -> None:
-    """Input, each method's output and the truth, a row per test pair, with bucket and PSNR.
+    """Figures 4, 5, 10, 11: input, each method's output and the truth, a row per test pair.
 
-    `pictures` are the folders with the methods' saved pairs; shown are the pairs that all have, the
-    first `per_bucket` of each bucket.
+    `pictures` are the methods' folders of saved pairs; each row has its bucket and each output its
+    composite PSNR in dB.
     """
-    psnr = records[(records["metric"] == "psnr") & (records["region"] == "composite")]
+    psnr = _psnr(records, "composite")
     values = psnr.drop_duplicates(["method", "pair"]).set_index(["method", "pair"])["value"]
     bucket = psnr.drop_duplicates("pair").set_index("pair")["bucket"]
-    saved = set.intersection(*map(_saved_pairs, pictures.values()))
-    shown = bucket[bucket.index.isin(saved)].sort_index().groupby(bucket, sort=False)
-    pairs = sorted(int(pair) for pair in shown.head(per_bucket).index)
     anywhere = next(iter(pictures.values()))
-    figure, axes = plt.subplots(
-        len(pairs), len(pictures) + 2, layout="constrained", squeeze=False,
-        figsize=(WIDTH * (len(pictures) + 2), ROW * len(pairs) + 0.3),
-    )  # fmt: skip
+    figure, axes = _frame(len(pairs), len(pictures) + 2)
     for row, pair in zip(axes, pairs, strict=True):
         _show(row[0], anywhere / f"{pair:05d}_input.png")
-        row[0].set_ylabel(bucket[pair], fontsize=8)
+        row[0].set_ylabel(str(bucket[pair]), fontsize=8)
         for axis, (method, folder) in zip(row[1:], pictures.items(), strict=False):
             _show(axis, folder / f"{pair:05d}_output.png")
             axis.set_xlabel(f"{values[method, pair]:.2f} dB", fontsize=8)
         _show(row[-1], anywhere / f"{pair:05d}_truth.png")
-    for axis, title in zip(axes[0], ["input", *pictures, "ground truth"], strict=True):
-        axis.set_title(title, fontsize=9)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=140)
-    plt.close(figure)
+    _title_columns(axes, ["input", *pictures, "ground truth"])
+    _save(figure, path)
 
 
-def _saved_pairs(folder: Path) -> set[int]:
-    return {int(p.name.partition("_")[0]) for p in folder.glob("*_output.png")}
+def first_pairs(
+    pictures: Mapping[str, Path], records: pd.DataFrame, per_bucket: int = 1
+) -> list[int]:
+    """The first pairs of each bucket that all methods have pictures of."""
+    saved = set.intersection(*(_saved(folder) for folder in pictures.values()))
+    one_each = records[records["pair"].isin(saved)].drop_duplicates("pair").sort_values("pair")
+    return sorted(one_each.groupby("bucket", sort=False)["pair"].head(per_bucket).tolist())
+
+
+def worst_pairs(pictures: Mapping[str, Path], records: pd.DataFrame, method: str) -> list[int]:
+    """Figure 12, by a rule instead of by choice: see `WORST_RULE`."""
+    saved = set.intersection(*(_saved(folder) for folder in pictures.values()))
+    psnr = _psnr(records, "hole")
+    own = psnr[(psnr["method"] == method) & psnr["pair"].isin(saved)]
+    worst = own.sort_values(["value", "pair"]).drop_duplicates("bucket")
+    return sorted(worst["pair"].tolist())
+
+
+def maps(pictures: Mapping[str, Path], kind: str, path: Path) -> bool:
+    """Figures 7 and 8: what networks look at, a row per test pair.
+
+    `kind` is `features` (first encoder layer, 13th decoder layer) or `mask` (updated masks of
+    encoder layers 1-3, decoder layers 13-11). Each map is scaled to its own values. Methods that
+    saved none are left out; without any, nothing is written and the answer is False.
+    """
+    found = {method: _maps_of(folder, kind) for method, folder in pictures.items()}
+    columns = [(method, name) for method, names in found.items() for name in names]
+    if not columns:
+        return False
+    pairs = sorted(set.intersection(*(_saved(pictures[m], n) for m, n in columns)))
+    figure, axes = _frame(len(pairs), len(columns) + 1, below=0.05, above=2 * TEXT)
+    for row, pair in zip(axes, pairs, strict=True):
+        _show(row[0], pictures[columns[0][0]] / f"{pair:05d}_input.png")
+        for axis, (method, name) in zip(row[1:], columns, strict=True):
+            _show(axis, pictures[method] / f"{pair:05d}_{name}.png")
+    titles = [f"{method}\n{_layer(name)}" for method, name in columns]
+    _title_columns(axes, ["input", *titles])
+    _save(figure, path)
+    return True
+
+
+def removal(image: Path, filled: Mapping[str, Path], path: Path) -> None:
+    """Figure 6: an object removed from a user's picture, by each method."""
+    figure, axes = _frame(1, len(filled) + 1, below=0.05)
+    for axis, file in zip(axes[0], [image, *filled.values()], strict=True):
+        _show(axis, file)
+    _title_columns(axes, ["input", *filled])
+    _save(figure, path)
+
+
+def _psnr(records: pd.DataFrame, region: str) -> pd.DataFrame:
+    return records[(records["metric"] == "psnr") & (records["region"] == region)]
+
+
+def _saved(folder: Path, what: str = "output") -> set[int]:
+    """Numbers of the test pairs with such a picture."""
+    return {int(p.name.partition("_")[0]) for p in folder.glob(f"*_{what}.png")}
+
+
+def _maps_of(folder: Path, kind: str) -> list[str]:
+    """Names of a method's maps: the encoder's by layer, then the decoder's backwards."""
+    names = {p.stem.partition("_")[2] for p in folder.glob(f"*_{kind}-*.png")}
+    split = {name: name.rsplit("-", 2)[1:] for name in names}
+
+    def place(name: str) -> tuple[bool, int]:
+        branch, layer = split[name]
+        return branch == "decoder", -int(layer) if branch == "decoder" else int(layer)
+
+    return sorted(names, key=place)
+
+
+def _layer(name: str) -> str:
+    """`mask-encoder-1` to `encoder layer 1`."""
+    _, branch, layer = name.rsplit("-", 2)
+    return f"{branch} layer {layer}"
+
+
+def _frame(
+    rows: int, columns: int, below: float = TEXT / 2, above: float = TEXT
+) -> tuple[Figure, list[list[Axes]]]:
+    """Square places for pictures, with inches for text below each row and above the first."""
+    height = (SIDE + below) * rows + above
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(SIDE * columns, height), layout="constrained", squeeze=False
+    )
+    return figure, axes.tolist()
 
 
 def _show(axis: Axes, file: Path) -> None:
     with Image.open(file) as picture:
         axis.imshow(picture)
     axis.set(xticks=[], yticks=[])
+
+
+def _title_columns(axes: list[list[Axes]], titles: Sequence[str]) -> None:
+    for axis, title in zip(axes[0], titles, strict=True):
+        axis.set_title(title, fontsize=9)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=140)
+    plt.close(figure)

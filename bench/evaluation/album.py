@@ -15,6 +15,8 @@ from bench.evaluation import metrics
 from bench.files import replacing
 from bench.layers import composite
 
+VIEW_QUANTILE = 0.995
+"""Of a map's values, shown as white."""
 Views = Callable[[nn.Module, Tensor, Tensor], Mapping[str, Tensor]]
 """(network, image [B,3,H,W], mask [B,1,H,W]) to maps [B,h,w] by name."""
 
@@ -39,12 +41,17 @@ class Album:
             return
         with torch.inference_mode():
             for name, found in self.views(network, image[None], mask[None]).items():
-                # Each by its own largest value: the scales of layers have nothing in common.
-                shown = found[0] / found[0].max().clamp_min(torch.finfo(found.dtype).tiny)
-                save_picture(self._file(index, name), shown.expand(3, -1, -1))
+                save_picture(self._file(index, name), _scaled(found[0]).expand(3, -1, -1))
 
     def _file(self, index: int, name: str) -> Path:
         return self.folder / f"{index:05d}_{name.replace(' ', '-')}.png"
+
+
+def _scaled(view: Tensor) -> Tensor:
+    """A map by its own scale, since layers have none in common, without what stands out of it."""
+    top = view.quantile(VIEW_QUANTILE)
+    top = top if top > 0 else view.max()
+    return view / top.clamp_min(torch.finfo(view.dtype).tiny)
 
 
 def save_picture(path: Path, image: Tensor) -> None:
