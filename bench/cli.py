@@ -52,7 +52,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         raise unknown("command", argv[0], parsers)
     args, extra = parser.parse_known_args(argv)
     if extra:
-        known = [s for a in parsers[argv[0]]._actions for s in a.option_strings]
+        known = [s for a in args.parser._actions for s in a.option_strings]
         raise unknown("option", extra[0].partition("=")[0], known)
     return args
 
@@ -69,10 +69,7 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     parsers: dict[str, Parser] = {}
 
     def command(name: str, work: Command) -> Parser:
-        what = (work.__doc__ or "").strip().rstrip(".")
-        help = what[:1].lower() + what[1:]
-        parsers[name] = subparsers.add_parser(name, help=help, description=help, allow_abbrev=False)
-        parsers[name].set_defaults(command=work)
+        parsers[name] = _command(subparsers, name, work)
         return parsers[name]
 
     command("list", commands.list_methods)
@@ -113,10 +110,44 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     inpaint.add_argument("--preset", default="paper", choices=list(PRESETS),
                          help="whose width and depth --weights have (default: paper)")  # fmt: skip
 
+    parsers["study"] = _add_study(subparsers)
+
     speed = command("speed", commands.speed)
     speed.add_argument("--repeats", type=int, default=5, help="timed runs per row (default: 5)")
     speed.add_argument("--only", help="comma-separated sections (default: all)")
     return parser, parsers
+
+
+def _command(subparsers: argparse._SubParsersAction[Parser], name: str, work: Command) -> Parser:
+    what = (work.__doc__ or "").strip().rstrip(".")
+    help = what[:1].lower() + what[1:]
+    parser = subparsers.add_parser(name, help=help, description=help, allow_abbrev=False)
+    parser.set_defaults(command=work, parser=parser)
+    return parser
+
+
+def _add_study(subparsers: argparse._SubParsersAction[Parser]) -> Parser:
+    help = "user study: make a blind voting page, count the votes"
+    study = subparsers.add_parser("study", help=help, description=help, allow_abbrev=False)
+    actions = study.add_subparsers(title="actions", required=True, metavar="ACTION")
+
+    make = _command(actions, "make", commands.study_make)
+    make.add_argument("--out", type=Path, nargs="+", default=[Path("runs")],
+                      help="folders of runs, or runs themselves (default: runs)")  # fmt: skip
+    make.add_argument("--methods", help="comma-separated names; default: all that have pictures")
+    make.add_argument("--questions", type=int, default=30, help="how many (default: 30)")
+    make.add_argument(
+        "--seed", type=int, help="of pairs and orders; default: a secret one is drawn"
+    )
+    make.add_argument("--to", type=Path, default=Path("runs/study"),
+                      help="folder of the page and its key (default: runs/study)")  # fmt: skip
+
+    count = _command(actions, "count", commands.study_count)
+    count.add_argument("--ballots", type=Path, nargs="+", required=True,
+                       help="the voters' files, or a folder of them")  # fmt: skip
+    count.add_argument("--key", type=Path, default=Path("runs/study/key.json"),
+                       help="the page's key (default: runs/study/key.json)")  # fmt: skip
+    return study
 
 
 def _add_config(parser: Parser, only: Sequence[str] | None = None) -> None:

@@ -212,6 +212,29 @@ def inpaint(args: argparse.Namespace) -> int:
     return 0
 
 
+def study_make(args: argparse.Namespace) -> int:
+    """Write a blind page on which people vote for outputs, and the key to it."""
+    from bench import runs
+    from reports.study.make import make
+
+    found = [run for out in args.out for run in runs.find(out) or [runs.Run(out)]]
+    folders = [run.folder for run in found if run.state == "finished"]
+    if not folders:
+        looked = ", ".join(map(str, args.out))
+        raise UserError(f"no finished run in {looked}; make one with `python -m bench run`")
+    methods = [name.strip() for name in args.methods.split(",")] if args.methods else []
+    print(make(folders, args.to, methods, args.questions, args.seed))
+    return 0
+
+
+def study_count(args: argparse.Namespace) -> int:
+    """Count the voters' files: share of the votes per method, with intervals."""
+    from reports.study.count import count
+
+    print(count(args.ballots, args.key))
+    return 0
+
+
 def speed(args: argparse.Namespace) -> int:
     """Time training, inference, evaluation and data on this machine."""
     _torch()

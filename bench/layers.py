@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +13,16 @@ from torch import Tensor, nn
 from bench.seeds import torch_rng
 
 Network = TypeVar("Network", bound=nn.Module)
+
+
+@runtime_checkable
+class TellsScalars(Protocol):
+    """A module with learned numbers worth following: they are logged by step."""
+
+    def scalars(self) -> Mapping[str, Tensor]:
+        """Scalars by name, as they are used."""
+
+
 LAYERS_WITH_BIAS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 

@@ -2,37 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from bench.files import read_json
-from reports.markdown import table
+from reports.formats import Cell, Table
 
 
-def cost_table(folders: Iterable[Path]) -> str:
-    """Parameters, multiply-adds, time and memory from the runs' `cost.json`; empty without any."""
+def cost_table(folders: Iterable[Path]) -> Table | None:
+    """Parameters, multiply-adds, time and memory from the runs' `cost.json`; None without any."""
     files = [folder / "cost.json" for folder in folders]
     found = [read_json(file) for file in files if file.exists()]
     costs = list({cost["method"]: cost for cost in found}.values())  # seeds cost the same
     if not costs:
-        return ""
+        return None
     devices = ", ".join(dict.fromkeys(cost["device"] for cost in costs))
     size = costs[0]["size"]
     header = ["method", "parameters", "multiply-adds, G", f"ms per {size}x{size} image",
               "peak memory, MiB"]  # fmt: skip
-    rows = [
-        [
-            cost["method"],
-            f"{cost['parameters']:,}" if cost["parameters"] else "-",
-            f"{cost['multiply_adds'] / 1e9:.2f}" if cost["multiply_adds"] else "-",
-            f"{cost['milliseconds']:.1f}",
-            "not told" if cost["peak_mib"] is None else f"{cost['peak_mib']:.0f}",
-        ]
-        for cost in costs
-    ]
     note = (
         f"On {devices}: one image, batch 1, float32, a box of a quarter as its hole; median of 5. "
         "Multiply-adds are those of convolutions and matrix products; memory is what the process "
         "(on a GPU: its allocator) grew by at its peak, weights and libraries included."
     )
-    return f"**Cost of filling one image**\n\n{table(header, rows)}\n\n{note}"
+    rows = [_row(cost) for cost in costs]
+    return Table("Cost of filling one image", header, rows, note, pd.DataFrame(costs))
+
+
+def _row(cost: Mapping[str, Any]) -> list[Cell]:
+    """An algorithm that is no network has neither parameters nor counted multiply-adds."""
+    return [
+        Cell(cost["method"]),
+        _number(cost["parameters"] or None, ",", "-"),
+        _number(cost["multiply_adds"] / 1e9 or None, ".2f", "-"),
+        _number(cost["milliseconds"], ".1f", "-"),
+        _number(cost["peak_mib"], ".0f", "not told"),
+    ]
+
+
+def _number(value: float | None, spelling: str, missing: str) -> Cell:
+    if value is None:
+        return Cell(missing, "missing")
+    return Cell(f"{value:{spelling}}", "measured", value=value)

@@ -28,6 +28,14 @@ class Reported:
     numbers: pd.DataFrame
     """Long: method, metric, bucket, reported."""
 
+    @property
+    def note(self) -> str:
+        """What must be said where its numbers stand beside measured ones."""
+        return (
+            f"Columns headed paper are what Xie et al. (2019), {self.title}, report on "
+            f"{self.data}: other data, training and masks, so not comparable number by number."
+        )
+
 
 @cache
 def table1() -> Reported:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -9,32 +11,72 @@ from scipy import stats
 KEYS = ["method", "metric", "region", "bucket"]
 UNIT = ["manifest", "method", "seed", "pair", "metric", "region"]
 """What makes a record unique; methods measured beside several runs appear in each."""
+INTERVALS = (
+    "± is a 95 % interval over images: Student's t over test pairs, several seeds of a method "
+    "averaged per pair first. (± over n seeds) is a 95 % interval over trainings: Student's t over "
+    "the means of the seeds. Images are the unit of replication of an evaluation, seeds that of a "
+    "training."
+)
+"""Which interval is which."""
+
+
+def higher_is_better(metric: str) -> bool:
+    """True for PSNR and SSIM; other metrics are errors or distances."""
+    return metric.startswith(("psnr", "ssim"))
+
+
+def per_pair(records: pd.DataFrame) -> pd.DataFrame:
+    """One row per method, metric, region, bucket and test pair, in the order of appearance.
+
+    Columns: value (mean over the seeds with a finite one, else NaN), perfect (infinite under every
+    seed that has a value), note (why there is no value, NaN if nothing is said).
+    """
+    return _per_pair(records.drop_duplicates(UNIT))
 
 
 def summarise(records: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     """One row per method, metric, region and bucket, in the order of appearance.
 
     Columns: mean, half (half-width of Student's interval over test pairs), n (values in the mean),
-    perfect (infinite PSNRs, counted and left out), note (why there is no value). Several seeds of a
-    method are averaged per test pair first, so n counts pairs.
+    perfect (infinite PSNRs, counted and left out), note (why there is no value), seeds (how many
+    have a mean), half_seeds (half-width of Student's interval over the means of the seeds, NaN
+    under two). Several seeds of a method are averaged per test pair first, so n counts pairs.
     """
     unique = records.drop_duplicates(UNIT)
-    finite = np.isfinite(unique["value"])
-    grouped = unique.assign(
-        perfect=np.isinf(unique["value"]), value=unique["value"].where(finite)
-    ).groupby([*KEYS, "pair"], sort=False)
-    per_pair = grouped.agg(
-        value=("value", "mean"), perfect=("perfect", "any"), note=("note", "first")
-    ).reset_index()
-    # A pair that is perfect under one seed alone has a mean over the others.
-    per_pair["perfect"] &= per_pair["value"].isna()
-    result = per_pair.groupby(KEYS, sort=False).agg(
+    images = _per_pair(unique).groupby(KEYS, sort=False)
+    result = images.agg(
         mean=("value", "mean"),
-        deviation=("value", "std"),
+        half=("value", "std"),
         n=("value", "count"),
         perfect=("perfect", "sum"),
         note=("note", "first"),
     )
-    quantile = stats.t.ppf((1 + confidence) / 2, np.maximum(result["n"] - 1, 1))
-    result["half"] = quantile * result["deviation"] / np.sqrt(result["n"])
-    return result.drop(columns="deviation").reset_index()
+    result["note"] = result["note"].fillna("")
+    result["half"] = _half_width(result["half"], result["n"], confidence)
+    finite = unique.assign(value=unique["value"].where(np.isfinite(unique["value"])))
+    means = finite.groupby([*KEYS, "seed"], sort=False)["value"].mean()
+    trainings = means.groupby(KEYS, sort=False)
+    result["seeds"] = trainings.count()
+    result["half_seeds"] = _half_width(trainings.std(), result["seeds"], confidence)
+    return result.reset_index()
+
+
+def _per_pair(unique: pd.DataFrame) -> pd.DataFrame:
+    grouped = unique.assign(
+        perfect=np.isinf(unique["value"]),
+        value=unique["value"].where(np.isfinite(unique["value"])),
+        note=unique["note"].where(unique["note"] != ""),  # "first" skips what is missing
+    ).groupby([*KEYS, "manifest", "pair"], sort=False)
+    result = grouped.agg(
+        value=("value", "mean"), perfect=("perfect", "any"), note=("note", "first")
+    ).reset_index()
+    # A pair that is perfect under one seed alone has a mean over the others.
+    result["perfect"] &= result["value"].isna()
+    return result
+
+
+def _half_width(deviation: pd.Series[Any], n: pd.Series[Any], confidence: float) -> pd.Series[Any]:
+    """Of Student's interval of a mean; NaN for fewer than two values."""
+    quantile = stats.t.ppf((1 + confidence) / 2, np.maximum(n - 1, 1))
+    half: pd.Series[Any] = quantile * deviation / np.sqrt(n)
+    return half

@@ -24,7 +24,7 @@ from bench.errors import UserError
 from bench.evaluation.album import save_picture
 from bench.evaluation.evaluator import mean_psnr
 from bench.files import read_json, write_json
-from bench.layers import composite
+from bench.layers import TellsScalars, composite
 from bench.training.critic import LAYERS as CRITIC_LAYERS
 from bench.training.learner import Learner
 from bench.training.log import TrainingLog
@@ -112,9 +112,13 @@ class Trainer:
         return value
 
     def _scalars(self) -> dict[str, float]:
-        """The network's parameters of one number, as LBAM's attention has them, by name."""
-        named = self.network.named_parameters()
-        return {name: value.item() for name, value in named if value.dim() == 0}
+        """The scalars that the network's modules tell, as LBAM's attention does, by name."""
+        return {
+            f"{name}.{key}": value.item()
+            for name, module in self.network.named_modules()
+            if isinstance(module, TellsScalars)
+            for key, value in module.scalars().items()
+        }
 
     def _save_samples(self, step: int) -> None:
         shown = self.validation.manifest.first_of_buckets

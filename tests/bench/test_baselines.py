@@ -122,7 +122,7 @@ def test_compare_runs_all_and_prints_costs_and_the_papers_numbers_apart(
     assert "28.51" in rows["full"] and "28.32" in rows["pconv"] and "28" not in rows["telea"]
     costs = out.split("**Cost of filling one image**")[1]
     assert "1,234" in costs and "9.9" in costs and "CPU, 2 threads" in costs
-    (grid,) = (tmp_path / "comparison").glob("grid-*.png")
+    (grid,) = (tmp_path / "comparison").glob("*/figures/side-by-side.png")
     assert Image.open(grid).size[0] > 1000
     code, out, _ = run("report", "--out", tmp_path)
     assert code == 0 and "Table 1" in out and "Table 2" in out

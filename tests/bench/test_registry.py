@@ -125,7 +125,7 @@ def test_imports_run_one_way() -> None:
         "baselines": {"baselines", "bench.layer_table", "bench.errors", "bench.seeds", *networks}
         | {"bench.training.learner", "bench.training.losses", "bench.training.perceptual"},
         "reports": {"reports", "bench.evaluation.records", "bench.files", "bench.config"}
-        | {"bench.registry", "bench.presets"},
+        | {"bench.registry", "bench.presets", "bench.errors", "bench.seeds"},
     }
     parents = ("bench", "bench.evaluation", "bench.training")
     from bench.runs import _imported

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from reports.summary import summarise
+from reports.summary import higher_is_better, per_pair, summarise
 
 ROW = {
     "manifest": "m",
@@ -136,3 +136,67 @@ def test_single_value_has_no_interval() -> None:
     row = only(frame({}))
     assert (row["mean"], row["n"]) == (20, 1)
     assert math.isnan(row["half"])
+
+
+def test_interval_over_seeds_is_students_over_their_means() -> None:
+    row = only(
+        frame(*values(20.0, 30.0, seed=0), *values(21.0, 35.0, seed=1), *values(22.0, 31.0, seed=2))
+    )  # means 25, 28, 26.5: deviation 1.5; Student's quantile at 2 degrees of freedom is 4.30265
+    assert row["seeds"] == 3
+    assert row["half_seeds"] == pytest.approx(4.30265 * 1.5 / math.sqrt(3), rel=1e-5)
+
+
+def test_interval_over_seeds_equals_scipy() -> None:
+    sample = np.random.default_rng(1).normal(25, 3, (4, 30))
+    row = only(frame(*(r for k, v in enumerate(sample) for r in values(*v, seed=k))))
+    means = sample.mean(axis=1)
+    low, high = stats.t.interval(0.95, 3, means.mean(), stats.sem(means))
+    assert row["half_seeds"] == pytest.approx((high - low) / 2)
+    assert row["half"] != pytest.approx(row["half_seeds"])
+
+
+def test_one_seed_has_no_interval_over_seeds() -> None:
+    row = only(frame(*values(20.0, 30.0)))
+    assert row["seeds"] == 1
+    assert math.isnan(row["half_seeds"])
+
+
+def test_seed_without_a_value_is_no_seed() -> None:
+    row = only(frame(*values(20.0, 30.0, seed=0), *values(math.nan, math.nan, seed=1)))
+    assert (row["seeds"], row["mean"]) == (1, 25)
+
+
+def test_method_measured_beside_several_runs_has_one_seed() -> None:
+    rows = values(10.0, 14.0)
+    row = only(frame(*rows, *({**r, "fingerprint": "other run"} for r in rows)))
+    assert row["seeds"] == 1
+
+
+def test_reason_of_a_later_pair_is_kept() -> None:
+    row = only(frame({"value": math.inf}, {"pair": 1, "value": math.nan, "note": "no weights"}))
+    assert row["note"] == "no weights"
+
+
+def test_pairs_of_two_manifests_are_apart() -> None:
+    row = only(frame({"value": 10.0}, {"value": 20.0, "manifest": "other"}))
+    assert row["n"] == 2
+
+
+def test_per_pair_averages_finite_seeds() -> None:
+    pairs = per_pair(
+        frame(
+            *values(20.0, math.inf, math.inf, math.nan, seed=0),
+            *values(22.0, 30.0, math.inf, math.nan, seed=1),
+        )
+    )
+    assert pairs["value"].tolist()[:2] == [21, 30]
+    assert pairs["value"].isna().tolist() == [False, False, True, True]
+    assert pairs["perfect"].tolist() == [False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("metric", "higher"),
+    [("psnr", True), ("ssim", True), ("l1_percent", False), ("lpips_alex", False)],
+)
+def test_direction_of_metrics(metric: str, higher: bool) -> None:
+    assert higher_is_better(metric) is higher

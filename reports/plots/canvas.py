@@ -1,0 +1,96 @@
+"""What all plots share: the figure with its title, the legend below it, the three files."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench.files import replacing
+
+
+class Metric(NamedTuple):
+    """How a metric is called on an axis."""
+
+    label: str
+    higher_is_better: bool
+
+    @property
+    def axis_label(self) -> str:
+        """Its name and which way is better."""
+        return f"{self.label} ({'higher' if self.higher_is_better else 'lower'} is better)"
+
+
+METRICS = {
+    "psnr": Metric("PSNR, dB", True),
+    "ssim": Metric("SSIM", True),
+    "l1_percent": Metric("mean L1, %", False),
+    "lpips_alex": Metric("LPIPS, AlexNet", False),
+    "lpips_vgg": Metric("LPIPS, VGG-16", False),
+}
+"""The metrics that have a panel, in their order."""
+
+FORMATS: dict[str, dict[str, Any]] = {
+    ".png": {},
+    ".svg": {"Date": None},
+    ".pdf": {"CreationDate": None},
+}
+"""Suffixes, and the metadata that would differ from one day to the next."""
+FIXED: Any = {"svg.fonttype": "none", "svg.hashsalt": "lbam-bench", "pdf.fonttype": 42}
+"""Text stays text, and the same plot is the same bytes."""
+
+
+def panels(count: int, title: str, width: float = 4.0, height: float = 3.9) -> tuple[
+    Figure, list[Axes]
+]:  # fmt: skip
+    """A figure with `count` axes of `width` x `height` inches, at most three in a row."""
+    columns = 2 if count == 4 else min(count, 3)
+    rows = -(-count // columns)
+    figure = sheet(width * columns, height * rows, title)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for spare in axes[count:]:
+        spare.remove()
+    for axis in axes[:count]:
+        axis.grid(alpha=0.3)
+    return figure, list(axes[:count])
+
+
+def sheet(width: float, height: float, title: str) -> Figure:
+    """An empty figure of `width` x `height` inches under its title, wrapped to fit."""
+    # Figures of one's own, unlike pyplot's, need no closing and no backend.
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.suptitle(wrapped(title, width), fontsize=10)
+    return figure
+
+
+def wrapped(text: str, width: float) -> str:
+    """`text`, of 10 points, in lines that fit `width` inches; its own line breaks stay."""
+    return "\n".join(textwrap.fill(line, int(12 * width)) for line in text.splitlines())
+
+
+def legend(figure: Figure, axes: Iterable[Axes]) -> None:
+    """Every label once, below the axes."""
+    handles: dict[str, Any] = {}
+    for axis in axes:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    column = 0.7 + 0.075 * max(map(len, handles))  # inches of the handle and of 9-point letters
+    figure.legend(
+        list(handles.values()), list(handles), loc="outside lower center", frameon=False,
+        fontsize=9, handlelength=3.2, ncols=max(1, int(figure.get_figwidth() / column)),
+    )  # fmt: skip
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write PNG, SVG and PDF beside each other, each whole or not at all."""
+    figure.draw_without_rendering()  # lays out once for all three
+    figure.set_layout_engine("none")
+    with mpl.rc_context(FIXED):
+        for suffix, metadata in FORMATS.items():
+            with replacing(path.with_suffix(suffix)) as temporary:
+                figure.savefig(temporary, dpi=140, metadata=metadata)

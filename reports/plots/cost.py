@@ -1,0 +1,125 @@
+"""Quality against what a method costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, Formatter, LogLocator, NullLocator, StrMethodFormatter
+from numpy.typing import NDArray
+from scipy import stats
+
+from reports.colours import colour, style
+from reports.plots.canvas import METRICS, save, sheet
+from reports.plots.quality import per_pair
+
+LABEL_GAP = 0.05
+"""Between the labels of two points, in heights of the axes."""
+
+
+def quality_by_cost(
+    records: pd.DataFrame, costs: Sequence[Mapping[str, Any]], title: str, path: Path
+) -> bool:
+    """PSNR against ms per image and against parameters, a labelled point per method.
+
+    `costs` are the runs' `cost.json` (method, parameters, milliseconds, device, size); seeds cost
+    the same. Methods without parameters have a panel of their own. Shown are methods with a cost
+    and with records in every bucket.
+    """
+    price = {str(cost["method"]): cost for cost in costs}
+    quality = overall_psnr(records)
+    quality = quality[quality.index.isin(list(price))]
+    if quality.empty:
+        return False
+    note = "PSNR: mean of the buckets' means, 95 % interval over test pairs within buckets"
+    figure, axes = _axes(
+        f"{title}\n{note}", [bool(price[str(m)]["parameters"]) for m in quality.index]
+    )
+    first, size = axes["milliseconds"], next(iter(price.values()))["size"]
+    devices = ", ".join(dict.fromkeys(str(cost["device"]) for cost in price.values()))
+    first.set(ylabel=METRICS["psnr"].axis_label)
+    first.set_xlabel(f"ms per {size}x{size} image ({devices})")
+    _points(first, quality, [price[str(m)]["milliseconds"] for m in quality.index])
+    _logarithmic(first, StrMethodFormatter("{x:g}"))
+    learned = quality[[bool(price[str(m)]["parameters"]) for m in quality.index]]
+    if "none" in axes:
+        others = quality.drop(learned.index)
+        _points(axes["none"], others, list(np.linspace(-1, 1, len(others) + 2)[1:-1]))
+        axes["none"].set(xlim=(-1, 1), xticks=[], xlabel="no parameters")
+    if "parameters" in axes:
+        _points(axes["parameters"], learned, [price[str(m)]["parameters"] for m in learned.index])
+        axes["parameters"].set(xlabel="learned parameters")
+        _logarithmic(axes["parameters"], EngFormatter(sep=""))
+    save(figure, path)
+    return True
+
+
+def overall_psnr(records: pd.DataFrame) -> pd.DataFrame:
+    """Per method the mean over all buckets of PSNR on the composite; columns mean and half.
+
+    Buckets are strata, fixed beforehand: the standard error is that of a stratified mean, from the
+    scatter within buckets, with n - (number of buckets) degrees of freedom for Student's interval.
+    Methods without a value in some bucket are left out.
+    """
+    values = per_pair(records)
+    psnr = values[values["metric"] == "psnr"]
+    cells = psnr.groupby(["method", "bucket"], sort=False)["value"].agg(["mean", "sem", "count"])
+    strata = psnr["bucket"].nunique()
+    methods = cells.groupby("method", sort=False)
+    mean, n = methods["mean"].mean(), methods["count"].sum()
+    error = methods["sem"].apply(lambda sem: np.sqrt(np.sum(sem.to_numpy() ** 2))) / strata
+    half = stats.t.ppf(0.975, np.maximum(n - strata, 1)) * error
+    return pd.DataFrame({"mean": mean, "half": half})[methods.size() == strata]
+
+
+def spread(values: NDArray[np.float64], gap: float) -> NDArray[np.float64]:
+    """Places in [0, 1] near the `values`, in their order and at least `gap` apart, if they fit."""
+    order = np.argsort(values, kind="stable")
+    steps = gap * np.arange(len(values))
+    upwards = np.maximum.accumulate(values[order] - steps) + steps
+    places = np.empty(len(values))
+    places[order] = np.minimum(upwards, 1 - steps[::-1])
+    return places
+
+
+def _axes(title: str, learned: Sequence[bool]) -> tuple[Figure, dict[str, Axes]]:
+    """The panels there are methods for; the one without parameters is narrow."""
+    widths = {"milliseconds": 4.0}
+    widths |= {} if all(learned) else {"none": 1.2}
+    widths |= {"parameters": 4.0} if any(learned) else {}
+    figure = sheet(sum(widths.values()) + 1.6 * len(widths), 4.6, title)
+    axes = figure.subplots(
+        1, len(widths), sharey=True, squeeze=False, width_ratios=list(widths.values())
+    )[0]
+    for axis in axes:
+        axis.grid(alpha=0.3)
+    return figure, dict(zip(widths, axes, strict=True))
+
+
+def _points(axis: Axes, quality: pd.DataFrame, costs: Sequence[float]) -> None:
+    """A point with its interval per method; the names stand in a column to the right."""
+    for (method, row), cost in zip(quality.iterrows(), costs, strict=True):
+        look = style(str(method)) | {"linestyle": "none"}
+        axis.errorbar(cost, row["mean"], row["half"], capsize=3, elinewidth=1, **look)
+    low, high = axis.get_ylim()
+    heights = spread((quality["mean"].to_numpy() - low) / (high - low), LABEL_GAP)
+    for (method, row), cost, height in zip(quality.iterrows(), costs, heights, strict=True):
+        axis.annotate(
+            str(method), (cost, row["mean"]), xytext=(1.03, height), textcoords="axes fraction",
+            color=colour(str(method)), fontsize=8, va="center", annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": "gray", "linewidth": 0.5, "alpha": 0.6},
+        )  # fmt: skip
+
+
+def _logarithmic(axis: Axes, formatter: Formatter) -> None:
+    """A log scale with ticks at 1, 2 and 5, wide enough to hold one."""
+    low, high = axis.dataLim.intervalx
+    axis.set(xscale="log", xlim=(low / 1.6, high * 1.6))
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
+    axis.xaxis.set_major_formatter(formatter)
+    axis.xaxis.set_minor_locator(NullLocator())

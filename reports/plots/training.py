@@ -1,0 +1,112 @@
+"""Losses and validation PSNR by training step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from reports.colours import OTHER_COLOURS, style
+from reports.plots.canvas import legend, panels, save
+
+NO_TERMS = ("step", "images_per_s", "critic", "penalty", "real", "fake", "discriminator", "total")
+"""Columns of the log that are no terms of a generator's loss."""
+MOST_PLACES = 100
+"""Longer curves are averaged over equal stretches of steps: more cannot be seen."""
+
+Run = tuple[pd.DataFrame, pd.DataFrame]
+"""A run's log (step, loss terms, total) and its validation (step, psnr)."""
+
+
+def training_curves(losses: pd.DataFrame, validation: pd.DataFrame, title: str, path: Path) -> bool:
+    """One run: the generator's loss terms by step, and the validation PSNR."""
+    figure, (left, right) = panels(2, title, width=4.6, height=3.4)
+    terms = _terms(losses)
+    # These are no methods, so they have lines and colours without the methods' markers.
+    for number, name in enumerate(terms):
+        curve = _thinned(losses.set_index("step")[name].abs())
+        left.plot(
+            curve.index, curve, label=name, color=OTHER_COLOURS[number % len(OTHER_COLOURS)],
+            linestyle=("-", "--", "-.", ":")[number % 4], linewidth=1.2,
+        )  # fmt: skip
+    left.set(yscale="log", ylabel="unweighted loss term (magnitude)", xlabel=_step_label([losses]))
+    if terms:
+        legend(figure, [left])
+    right.plot(validation["step"], validation["psnr"], color="black", marker="o", markersize=4)
+    right.set(ylabel="validation PSNR, dB (composite)", xlabel="step")
+    save(figure, path)
+    return True
+
+
+def training_by_method(runs: Mapping[str, Sequence[Run]], title: str, path: Path) -> bool:
+    """All methods' runs, one per seed: validation PSNR, and a loss, by step.
+
+    The loss is the first term, but the adversarial, that all logs have; methods that share none are
+    shown with each one's own total, which is not to be compared between them and is left out where
+    it is not positive. Of several seeds the mean is drawn, over the steps that all have, with a
+    thin line for each. Without a run nothing is written.
+    """
+    if not any(runs.values()):
+        return False
+    logs = [log for group in runs.values() for log, _ in group]
+    # Critics have scales of their own, so that adversarial terms are not to be compared.
+    terms = [name for name in _terms(logs[0]) if name != "adversarial"]
+    shared = [name for name in terms if all(name in log for log in logs)]
+    loss = shared[0] if shared else "total"
+    figure, (left, right) = panels(2, title, width=5.5, height=4.2)
+    for number, (method, group) in enumerate(runs.items()):
+        psnr = [validation.set_index("step")["psnr"] for _, validation in group]
+        _lines(left, method, psnr, number)
+        _lines(right, method, [log.set_index("step")[loss] for log, _ in group], number)
+    left.set(
+        ylabel="validation PSNR, dB (composite)",
+        xlabel=_step_label([validation for group in runs.values() for _, validation in group]),
+    )
+    right.set(yscale="log", ylabel=_loss_label(loss), xlabel=_step_label(logs))
+    legend(figure, [left])
+    save(figure, path)
+    return True
+
+
+def _terms(losses: pd.DataFrame) -> list[str]:
+    return [str(name) for name in losses if name not in NO_TERMS]
+
+
+def _lines(axis: Axes, method: str, seeds: Sequence[pd.Series[float]], number: int) -> None:
+    """The mean over seeds, thin lines for each, and markers at places of the method's own."""
+    look = style(method)
+    if len(seeds) > 1:
+        for seed in seeds:
+            curve = _thinned(seed)
+            axis.plot(curve.index, curve, color=look["color"], linewidth=0.5, alpha=0.5)
+    mean = pd.concat(seeds, axis=1, join="inner").mean(axis=1, skipna=False)
+    curve = _thinned(mean)
+    every = max(1, len(curve) // 6)
+    axis.plot(
+        curve.index, curve, label=method, linewidth=1.3, markersize=5,
+        markevery=(number % every, every), **look,
+    )  # fmt: skip
+
+
+def _thinned(curve: pd.Series[float]) -> pd.Series[float]:
+    """Means over at most `MOST_PLACES` stretches of a curve by step."""
+    if len(curve) <= MOST_PLACES:
+        return curve
+    stretch = np.arange(len(curve)) * MOST_PLACES // len(curve)
+    means = curve.reset_index().groupby(stretch).mean()
+    return means.set_index("step").iloc[:, 0]
+
+
+def _loss_label(loss: str) -> str:
+    if loss == "total":
+        return "generator's total loss\n(each method's own terms: not comparable)"
+    return f"loss term '{loss}', unweighted,\nas each method defines it"
+
+
+def _step_label(frames: Sequence[pd.DataFrame]) -> str:
+    """Says if curves are averaged over stretches, and over how long ones at most."""
+    longest = -(-max(map(len, frames)) // MOST_PLACES)
+    return "step" if longest == 1 else f"step (means of up to {longest} log entries)"

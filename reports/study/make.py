@@ -1,0 +1,229 @@
+"""Writes the voting page of a user study, and the key that says whose picture is whose.
+
+The page is blind: it holds pictures, encoded anew and alike, in an order of their own for every
+question. That order comes from a seed which only the key tells.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from bench.errors import UserError, unknown
+from bench.evaluation import records
+from bench.files import read_json, write_json, write_text
+from bench.seeds import rng
+
+Picture = npt.NDArray[np.uint8]
+Question = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The saved test pairs of one run."""
+
+    folder: Path
+    method: str
+    seed: int
+    manifest: str
+    buckets: Mapping[int, str]
+    """Bucket of the hole ratio, by test pair; the pairs that have pictures."""
+    settings: Mapping[str, Any]
+    """What it was trained with, but for the method, its code and the seed; empty if untrained."""
+
+    def picture(self, pair: int, what: str) -> Picture:
+        """The `input` or `output` of a pair, [H,W,3] in 0..255."""
+        file = self.folder / "pictures" / f"{pair:05d}_{what}.png"
+        try:
+            with Image.open(file) as picture:
+                return np.asarray(picture.convert("RGB"))
+        except OSError as error:
+            raise UserError(
+                f"picture {file} cannot be read ({error}); run {self.method} again with --redo"
+            ) from error
+
+
+def make(
+    folders: Sequence[Path],
+    to: Path,
+    methods: Sequence[str] = (),
+    questions: int = 30,
+    seed: int | None = None,
+) -> str:
+    """Write `study.html` and `key.json` into `to`; returns a summary.
+
+    `folders` are finished runs. The methods (default: all that have pictures) are shown by one run
+    each, that of the lowest seed, on test pairs that all of them share. The questions are balanced
+    over the hole ratios. Without a seed one is drawn; the key tells it. Raises `UserError` where
+    there are not two methods on the same pairs, or `to` holds another study.
+    """
+    if questions < 1:
+        raise UserError(f"--questions {questions}: at least 1")
+    seed = secrets.randbelow(2**63) if seed is None else seed
+    chosen = _choose([g for f in folders if (g := _gallery(f)).buckets], methods)
+    pairs = _draw(_shared(chosen), questions, seed)
+    shown, keyed = zip(*(_question(pair, chosen, seed) for pair in pairs), strict=True)
+    study = hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
+    key = {
+        "study": study,
+        "seed": seed,
+        "manifest": chosen[0].manifest,
+        "runs": {gallery.method: gallery.folder.name for gallery in chosen},
+        "settings that differ": _differing(chosen),
+        "questions": keyed,
+    }
+    _refuse_another(to / "key.json", study)
+    write_json(to / "key.json", key)
+    write_text(to / "study.html", _page({"study": study, "questions": shown}))
+    return _summary(key, questions, to)
+
+
+def _gallery(folder: Path) -> Gallery:
+    identity = read_json(folder / "identity.json")
+    frame = records.read([folder / "records.csv"])
+    own = frame[frame["method"] == identity["method"]].drop_duplicates("pair")
+    if own.empty:
+        raise UserError(f"{folder / 'records.csv'} has no record of {identity['method']}")
+    saved = {int(p.name.partition("_")[0]) for p in folder.glob("pictures/*_output.png")}
+    shared = ("method", "code", "training.seed")
+    return Gallery(
+        folder,
+        method=identity["method"],
+        seed=int(own["seed"].iloc[0]),
+        manifest=str(own["manifest"].iloc[0]),
+        buckets={p: b for p, b in zip(own["pair"], own["bucket"], strict=True) if p in saved},
+        settings={k: v for k, v in identity.items() if k not in shared}
+        if "training images" in identity
+        else {},
+    )
+
+
+def _choose(galleries: Sequence[Gallery], methods: Sequence[str]) -> list[Gallery]:
+    """One run per method, all on the test pairs of one manifest."""
+    names = list(dict.fromkeys(methods or sorted({g.method for g in galleries})))
+    for name in names:
+        if all(name != g.method for g in galleries):
+            raise unknown("method with pictures", name, {g.method for g in galleries})
+    if len(names) < 2:
+        here = ", ".join(names) or "none"
+        raise UserError(f"a study compares at least two methods with pictures; here: {here}")
+    manifests = dict.fromkeys(g.manifest for g in galleries)
+    having = {m: {g.method for g in galleries if g.manifest == m} for m in manifests}
+    shared = [m for m in manifests if having[m] >= set(names)]
+    if len(shared) != 1:
+        what = "; ".join(f"{m}: {', '.join(sorted(having[m]))}" for m in shared or manifests)
+        raise UserError(
+            f"the methods must share the test pairs of one manifest, and there are {what}; "
+            "choose --methods, or name the runs themselves with --out"
+        )
+    return [
+        _first_seed([g for g in galleries if (g.method, g.manifest) == (name, shared[0])])
+        for name in names
+    ]
+
+
+def _first_seed(galleries: Sequence[Gallery]) -> Gallery:
+    first, *others = sorted(galleries, key=lambda g: g.seed)
+    if others and others[0].seed == first.seed:
+        raise UserError(
+            f"{first.method} has two runs with seed {first.seed}: {first.folder} and "
+            f"{others[0].folder}; name the runs themselves with --out"
+        )
+    return first
+
+
+def _shared(chosen: Sequence[Gallery]) -> dict[int, str]:
+    """Bucket by pair, of the pairs that all have pictures of."""
+    pairs = set.intersection(*(set(gallery.buckets) for gallery in chosen))
+    if not pairs:
+        raise UserError(
+            f"{', '.join(g.method for g in chosen)} have no picture of the same test pair"
+        )
+    return {pair: chosen[0].buckets[pair] for pair in sorted(pairs)}
+
+
+def _draw(buckets: Mapping[int, str], number: int, seed: int) -> list[int]:
+    """Pairs in random order; buckets differ by at most one pair while their pairs last."""
+    generator = rng(seed, "study pairs")
+    by_bucket: dict[str, list[int]] = {}
+    for pair in generator.permutation(list(buckets)):
+        by_bucket.setdefault(buckets[int(pair)], []).append(int(pair))
+    # The first of every bucket, then the second of every bucket, ...
+    turns = sorted((turn, pair) for of in by_bucket.values() for turn, pair in enumerate(of))
+    drawn = [pair for _, pair in turns[:number]]
+    return [int(pair) for pair in generator.permutation(drawn)]
+
+
+def _question(pair: int, chosen: Sequence[Gallery], seed: int) -> tuple[Question, Question]:
+    """What the page shows of a pair, and what the key says about it."""
+    order = [chosen[i] for i in rng(seed, "study options", pair).permutation(len(chosen))]
+    start = order[0].picture(pair, "input")
+    outputs = [gallery.picture(pair, "output") for gallery in order]
+    for gallery, output in zip(order, outputs, strict=True):
+        if output.shape != start.shape:
+            raise UserError(f"{gallery.folder}: output and input of pair {pair} differ in size")
+        if not np.array_equal(gallery.picture(pair, "input"), start):
+            raise UserError(
+                f"{gallery.folder} and {order[0].folder} show different inputs of pair {pair}; "
+                "run one of them again with --redo"
+            )
+    shown = {"input": _data_uri(start), "options": [_data_uri(output) for output in outputs]}
+    bucket = chosen[0].buckets[pair]
+    return shown, {"pair": pair, "bucket": bucket, "options": [g.method for g in order]}
+
+
+def _data_uri(picture: Picture) -> str:
+    """A lossless picture without metadata, encoded from its pixels alone."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _differing(chosen: Sequence[Gallery]) -> list[str]:
+    """Names of the settings in which the trained runs differ."""
+    trained = [gallery.settings for gallery in chosen if gallery.settings]
+    names = sorted({name for settings in trained for name in settings})
+    return [n for n in names if any(s.get(n) != trained[0].get(n) for s in trained)]
+
+
+def _refuse_another(key: Path, study: str) -> None:
+    if key.exists() and read_json(key).get("study") != study:
+        raise UserError(
+            f"{key} belongs to another study, whose ballots cannot be counted without it; "
+            "choose another folder with --to"
+        )
+
+
+def _page(data: Mapping[str, Any]) -> str:
+    """The template with its style, script and pictures inside."""
+    page, style, script = (
+        files("reports.study").joinpath(f"template.{kind}").read_text(encoding="utf-8")
+        for kind in ("html", "css", "js")
+    )
+    filled = page.replace("{{style}}", style).replace("{{script}}", script)
+    return filled.replace("{{data}}", json.dumps(data))
+
+
+def _summary(key: Mapping[str, Any], asked: int, to: Path) -> str:
+    methods, questions = list(key["runs"]), key["questions"]
+    few = "" if len(questions) == asked else f" ({asked} asked for; no more pairs are shared)"
+    lines = [
+        f"{len(questions)} questions{few} on {len(methods)} methods: {', '.join(methods)}",
+        f"for the voters: {to / 'study.html'}",
+        f"to keep from them: {to / 'key.json'}",
+    ]
+    if key["settings that differ"]:
+        lines.insert(1, f"the runs differ in {', '.join(key['settings that differ'])}")
+    return "\n".join(lines)
