@@ -96,14 +96,12 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
 
     report = command("report", commands.report)
     _add_out(report)
+    _add_picture(report, required=False)
 
     inpaint = command("inpaint", commands.inpaint)
     _add_weights(inpaint)
-    inpaint.add_argument("--image", required=True, type=Path, help="the picture")
-    inpaint.add_argument("--mask", required=True, type=Path, help="its mask, of the same size")
+    _add_picture(inpaint, required=True)
     inpaint.add_argument("--out", required=True, type=Path, help="where to save the filled picture")
-    inpaint.add_argument("--polarity", choices=("hole-white", "hole-black"), default="hole-white",
-                         help="what the hole is in the mask (default: hole-white)")  # fmt: skip
     inpaint.add_argument("--device", choices=("auto", "cpu"), default="auto", help="where to run")
     for name in ("width", "depth"):
         _add_field(inpaint, Model, name)
@@ -201,6 +199,14 @@ def _add_method(parser: argparse._ActionsContainer, when: str) -> None:
         parser.add_argument(
             f"--{family}", metavar="NAME", help=f"{when}name of the {family} (see list)"
         )
+
+
+def _add_picture(parser: Parser, required: bool) -> None:
+    why = "" if required else "; the report then shows it filled by every run"
+    parser.add_argument("--image", required=required, type=Path, help=f"a picture{why}")
+    parser.add_argument("--mask", required=required, type=Path, help="its mask, of the same size")
+    parser.add_argument("--polarity", choices=("hole-white", "hole-black"), default="hole-white",
+                        help="what the hole is in the mask (default: hole-white)")  # fmt: skip
 
 
 def _add_weights(parser: Parser) -> None:

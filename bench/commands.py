@@ -192,7 +192,29 @@ def report(args: argparse.Namespace) -> int:
         writing.one(folder)
     out = args.out / "report"
     print(f"{writing.everything(folders, out)}\ntables and plots: {out}")
+    if args.image or args.mask:
+        print(f"object removal: {_remove_object(args, folders, out / 'removal')}")
     return 0
+
+
+def _remove_object(args: argparse.Namespace, folders: Sequence[Path], out: Path) -> Path:
+    """The user's picture filled by every run (Fig. 6); returns the figure."""
+    if not (args.image and args.mask):
+        raise UserError("object removal needs both --image and --mask")
+    device = _torch()
+    from bench import experiment, inpaint
+    from reports import figures
+
+    image, mask = inpaint.read(args.image, args.mask, args.polarity)
+    holes = inpaint.save(out / "input.png", inpaint.show_hole(image, mask))
+    filled = {}
+    for folder in folders:
+        method, network = experiment.network_of_run(folder)
+        if method.name not in filled:  # the first seed
+            picture = inpaint.fill(network, image, mask, device.choose("auto"))
+            filled[method.name] = inpaint.save(out / f"{method.name}.png", picture)
+    figures.removal(holes, filled, out / "removal.png")
+    return out / "removal.png"
 
 
 def inpaint(args: argparse.Namespace) -> int:

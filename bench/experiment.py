@@ -210,6 +210,14 @@ def load_network(method: Method, config: Config, file: Path) -> nn.Module:
     return network
 
 
+def network_of_run(folder: Path) -> tuple[Method, nn.Module]:
+    """The method of a finished run and its network: an algorithm, or one with its weights."""
+    method, config = load_run(folder)
+    if method.classical:
+        return method, method.build(config.model)
+    return method, load_network(method, config, Run(folder).weights)
+
+
 def load_run(folder: Path) -> tuple[Method, Config]:
     """The method and config of a run."""
     run = Run(folder)

@@ -57,10 +57,16 @@ def fill(network: nn.Module, image: Tensor, mask: Tensor, device: torch.device) 
     return composite(output, image, mask)
 
 
-def save(path: Path, image: Tensor) -> None:
+def show_hole(image: Tensor, mask: Tensor) -> Tensor:
+    """The image [1,3,H,W] with its hole in white."""
+    return composite(torch.ones_like(image), image, mask)
+
+
+def save(path: Path, image: Tensor) -> Path:
     """Save [1,3,H,W] in [0,1] as an 8-bit picture; the suffix chooses the format."""
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"--out {path}: unknown picture format; use .png")
     pixels = (image[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
     with replacing(path) as temporary:
         Image.fromarray(np.ascontiguousarray(pixels)).save(temporary)
+    return path

@@ -184,12 +184,22 @@ def start(repeats: int) -> list[Row]:
     return rows
 
 
+def reports(repeats: int) -> list[Row]:
+    """All tables and plots of 300,000 records, once: files are read and written."""
+    from bench.speed_reports import RECORDS, measure
+
+    seconds, peak = measure()
+    memory = "" if peak is None else f", {peak:.0f} MiB at most"
+    return [(f"report of {RECORDS:,} records{memory}", seconds, 0, None)]
+
+
 SECTIONS: dict[str, Callable[[int], list[Row]]] = {
     "training": training,
     "inference": inference,
     "evaluation": evaluation,
     "data": data,
     "start": start,
+    "reports": reports,
 }
 
 

@@ -26,12 +26,14 @@ WORST_RULE = "in each bucket, the test pair with the lowest PSNR of {method} in 
 
 def grid(
     pictures: Mapping[str, Path], records: pd.DataFrame, pairs: Sequence[int], path: Path
-) -> None:
+) -> bool:
     """Figures 4, 5, 10, 11: input, each method's output and the truth, a row per test pair.
 
     `pictures` are the methods' folders of saved pairs; each row has its bucket and each output its
-    composite PSNR in dB.
+    composite PSNR in dB. Without a pair nothing is written and the answer is False.
     """
+    if not pairs:
+        return False
     psnr = _psnr(records, "composite")
     values = psnr.drop_duplicates(["method", "pair"]).set_index(["method", "pair"])["value"]
     bucket = psnr.drop_duplicates("pair").set_index("pair")["bucket"]
@@ -46,6 +48,7 @@ def grid(
         _show(row[-1], anywhere / f"{pair:05d}_truth.png")
     _title_columns(axes, ["input", *pictures, "ground truth"])
     _save(figure, path)
+    return True
 
 
 def first_pairs(
