@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
 from pathlib import Path
 
 import pandas as pd
@@ -31,7 +32,8 @@ def one(folder: Path) -> str:
     frame = record_files.read([folder / "records.csv"])
     name, title = str(frame["method"].iloc[0]), provenance.title(frame, [folder])
     summary = summarise(frame)
-    text = _page(f"{name}: {folder.name}", tables.by_bucket(summary), frame, [folder])
+    lines, notes = provenance.lines(frame, [folder]), provenance.warnings([folder])
+    text = _text(f"{name}: {folder.name}", notes, tables.by_bucket(summary), lines)
     write_text(folder / "table.md", text)
     plots.metric_by_bucket(summary, title, folder / "plot")
     shown = {name: folder / "pictures"}
@@ -72,45 +74,46 @@ def _many(folders: Sequence[Path], out: Path, paper: Reported) -> str:
 
 def _group(settings: str, folders: Sequence[Path], out: Path, paper: Reported) -> str:
     """The whole report of runs that may be compared; returns its tables."""
-    frame = record_files.read(folder / "records.csv" for folder in folders)
-    # The reference on top; what is measured beside the variants stands below them.
-    place = 2 * (frame["family"] != "variant") - 1 * (frame["method"] == REFERENCE)
-    frame = frame.iloc[place.argsort(kind="stable")]
+    frame = _records(folders)
     summary, title = summarise(frame), provenance.title(frame, folders)
     beside = paper.numbers if set(paper.numbers["method"]) & set(summary["method"]) else None
-    metrics = tables.by_bucket(summary, beside)
-    differences = tables.differences(statistics.paired(frame, REFERENCE), REFERENCE)
-    costs = [table for table in [cost_table(folders)] if table]
     notes = [*provenance.warnings(folders), *([paper.note] if beside is not None else [])]
-    everything = [*metrics, *differences, *costs]
+    lines = [*provenance.lines(frame, folders), statistics.comparison_note(REFERENCE)]
+    kinds = {
+        "metrics": tables.by_bucket(summary, beside),
+        "differences": tables.differences(statistics.paired(frame, REFERENCE), REFERENCE),
+        "costs": [table for table in [cost_table(folders)] if table],
+    }
     heading = f"Settings {settings}, test pairs {frame['manifest'].iloc[0]}"
-    text = _page(heading, everything, frame, folders, notes)
-    write_text(out / "tables.md", text)
-    write_text(out / "tables.tex", formats.latex(everything))
-    for name, kind in {"metrics": metrics, "differences": differences, "costs": costs}.items():
-        if kind:
-            write_text(out / f"{name}.csv", formats.csv(kind))
+    text = _text(heading, notes, [table for kind in kinds.values() for table in kind], lines)
+    _write_tables(text, kinds, out)
     drawn = dict(_plots(frame, summary, folders, title, out / "plots"))
     _figures(frame, folders, out / "figures")
     write_page(
         out / "report.html", f"Inpainting methods compared: {title}", frame,
-        _sections(metrics, differences, costs, drawn), _pictures(folders),
-        [*notes, *provenance.lines(frame, folders)], colour,
+        _sections(kinds, drawn, lines), _pictures(folders), notes, colour,
     )  # fmt: skip
     return f"{text}\nreport: {out / 'report.html'}"
 
 
-def _page(
-    heading: str,
-    found: Sequence[Table],
-    frame: pd.DataFrame,
-    folders: Sequence[Path],
-    notes: Sequence[str] = (),
-) -> str:
-    above = notes or provenance.warnings(folders)
-    below = "\n".join(f"- {line}" for line in provenance.lines(frame, folders))
-    parts = [f"## {heading}", *above, *map(formats.markdown, found), below]
-    return "\n\n".join(parts) + "\n"
+def _records(folders: Sequence[Path]) -> pd.DataFrame:
+    """The reference on top; what is measured beside the variants stands below them."""
+    frame = record_files.read(folder / "records.csv" for folder in folders)
+    place = 2 * (frame["family"] != "variant") - 1 * (frame["method"] == REFERENCE)
+    return frame.iloc[place.argsort(kind="stable")]
+
+
+def _text(heading: str, notes: Sequence[str], found: Sequence[Table], lines: Iterable[str]) -> str:
+    below = "\n".join(f"- {line}" for line in lines)
+    return "\n\n".join([f"## {heading}", *notes, *map(formats.markdown, found), below]) + "\n"
+
+
+def _write_tables(text: str, kinds: Mapping[str, Sequence[Table]], out: Path) -> None:
+    write_text(out / "tables.md", text)
+    write_text(out / "tables.tex", formats.latex([t for kind in kinds.values() for t in kind]))
+    for name, kind in kinds.items():
+        if kind:
+            write_text(out / f"{name}.csv", formats.csv(kind))
 
 
 def _plots(
@@ -171,15 +174,15 @@ def _logs(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _sections(
-    metrics: Sequence[Table],
-    differences: Sequence[Table],
-    costs: Sequence[Table],
-    drawn: dict[str, Path],
+    kinds: Mapping[str, Sequence[Table]], drawn: Mapping[str, Path], lines: Iterable[str]
 ) -> list[Section]:
-    """The page's parts: each kind of table, then each plot."""
-    kinds = {"Metrics": metrics, "Differences": differences, "Costs": costs}
-    parts = [
-        Section(heading, "\n".join(map(formats.html, kind)))
-        for heading, kind in kinds.items() if kind
+    """The page's parts: each kind of table, each plot, and where the numbers come from."""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return [
+        *(
+            Section(name.capitalize(), "\n".join(map(formats.html, kind)))
+            for name, kind in kinds.items() if kind
+        ),
+        *(Section(heading, "", svg) for heading, svg in drawn.items()),
+        Section("Provenance", f"<ul>{items}</ul>"),
     ]  # fmt: skip
-    return [*parts, *(Section(heading, "", svg) for heading, svg in drawn.items())]

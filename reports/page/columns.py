@@ -1,0 +1,106 @@
+"""The records as columns of numbers, small enough to stand inside a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from bench.errors import UserError
+from reports.summary import UNIT, higher_is_better
+from reports.tables import DIGITS, NAMES
+
+REGIONS = ("composite", "raw", "hole")
+"""The order in which they are offered."""
+CONFIDENCE = 0.95
+
+
+def columns(records: pd.DataFrame, colours: Callable[[str], str]) -> dict[str, Any]:
+    """What the page's script reads, ready for JSON.
+
+    `pairs` has a list per property, with an item per test pair; every one of `series` (a method, a
+    seed and a metric on a region) has `values` aligned with them: numbers of 6 significant digits,
+    "Infinity" for a perfect PSNR, null for none. `quantiles[d - 1]` is Student's quantile at d
+    degrees of freedom for two-sided 95 % intervals. Raises UserError if there are no records, or
+    records of several manifests, whose pairs are not the same.
+    """
+    unique = records.drop_duplicates(UNIT)
+    manifests = list(unique["manifest"].unique())
+    if len(manifests) != 1:
+        found = f"the manifests {', '.join(manifests)}" if manifests else "nothing"
+        raise UserError(f"a page shows the records of one manifest, not {found}")
+    pairs = unique.drop_duplicates("pair").sort_values("pair")
+    buckets = sorted(pairs["bucket"].unique())
+    metrics = _metrics(unique)
+    methods = list(unique["method"].unique())
+    largest = int(pairs["bucket"].value_counts().max())
+    return {
+        "methods": [{"name": name, "colour": colours(name)} for name in methods],
+        "seeds": sorted(unique["seed"].unique().tolist()),
+        "buckets": buckets,
+        "metrics": [_described(metric, region) for metric, region in metrics],
+        "pairs": {
+            "number": pairs["pair"].tolist(),
+            "bucket": [buckets.index(bucket) for bucket in pairs["bucket"]],
+            "ratio": _rounded(pairs["ratio"]),
+            "image": pairs["image"].tolist(),
+        },
+        "series": _series(unique, pairs["pair"].to_numpy(), methods, metrics),
+        "quantiles": _rounded(
+            stats.t.ppf((1 + CONFIDENCE) / 2, np.arange(1, max(largest, 2))),
+        ),
+    }
+
+
+def _metrics(records: pd.DataFrame) -> list[tuple[str, str]]:
+    """The metrics and their regions that were asked for; known ones first."""
+    found = {(str(m), str(r)) for m, r in records[["metric", "region"]].itertuples(index=False)}
+    return sorted(found, key=lambda pair: (_place(pair[0], list(NAMES)), _place(pair[1], REGIONS)))
+
+
+def _place(name: str, known: list[str] | tuple[str, ...]) -> tuple[int, str]:
+    return (known.index(name) if name in known else len(known), name)
+
+
+def _described(metric: str, region: str) -> dict[str, Any]:
+    direction = "higher" if higher_is_better(metric) else "lower"
+    return {
+        "metric": metric,
+        "region": region,
+        "name": NAMES.get(metric, metric),
+        "direction": f"{direction} is better",
+        "digits": DIGITS.get(metric, 3),
+    }
+
+
+def _series(
+    records: pd.DataFrame, pairs: np.ndarray, methods: list[str], metrics: list[tuple[str, str]]
+) -> list[dict[str, Any]]:
+    series = []
+    groups: Any = records.groupby(["method", "seed", "metric", "region"], sort=False)
+    for (method, seed, metric, region), rows in groups:
+        notes = [note for note in rows["note"].unique() if isinstance(note, str) and note]
+        series.append(
+            {
+                "method": methods.index(method),
+                "seed": int(seed),
+                "metric": metrics.index((metric, region)),
+                "note": "; ".join(notes),
+                "values": _rounded(rows.set_index("pair")["value"].reindex(pairs)),
+            }
+        )
+    return series
+
+
+def _rounded(values: Any) -> list[float | str | None]:
+    """6 significant digits; JSON has neither NaN nor infinity."""
+    return [_number(value) for value in values]
+
+
+def _number(value: float) -> float | str | None:
+    if np.isnan(value):
+        return None
+    return "Infinity" if np.isinf(value) else float(f"{value:.6g}")
