@@ -16,7 +16,7 @@ from scipy import stats
 
 from reports.colours import colour, style
 from reports.plots.canvas import METRICS, save, sheet
-from reports.plots.quality import per_pair
+from reports.plots.quality import composite_per_pair
 
 LABEL_GAP = 0.05
 """Between the labels of two points, in heights of the axes."""
@@ -66,7 +66,7 @@ def overall_psnr(records: pd.DataFrame) -> pd.DataFrame:
     scatter within buckets, with n - (number of buckets) degrees of freedom for Student's interval.
     Methods without a value in some bucket are left out.
     """
-    values = per_pair(records)
+    values = composite_per_pair(records)
     psnr = values[values["metric"] == "psnr"]
     cells = psnr.groupby(["method", "bucket"], sort=False)["value"].agg(["mean", "sem", "count"])
     strata = psnr["bucket"].nunique()

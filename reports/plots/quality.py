@@ -57,7 +57,7 @@ def metric_by_ratio(records: pd.DataFrame, title: str, path: Path) -> bool:
     The curves are local linear regressions over test pairs (seeds averaged first) with pointwise
     95 % bands; see `local_linear`. Infinite PSNRs are left out.
     """
-    values = per_pair(records)
+    values = composite_per_pair(records)
     shown = _shown(values)
     if not shown:
         return False
@@ -96,7 +96,7 @@ def difference_from_full(records: pd.DataFrame, title: str, path: Path) -> bool:
     Seeds are averaged per pair first; bars are Student's 95 % intervals over pairs. Without `full`
     or another method beside it nothing is written.
     """
-    values = per_pair(records)
+    values = composite_per_pair(records)
     differences = paired_differences(values)
     shown = _shown(differences)
     if not shown:
@@ -126,7 +126,7 @@ def difference_from_full(records: pd.DataFrame, title: str, path: Path) -> bool:
     return True
 
 
-def per_pair(records: pd.DataFrame) -> pd.DataFrame:
+def composite_per_pair(records: pd.DataFrame) -> pd.DataFrame:
     """Finite values on the composite, one row per method, metric and test pair, over its seeds.
 
     Columns: method, metric, bucket, manifest, pair, ratio, value, in the order of appearance.
@@ -140,7 +140,7 @@ def per_pair(records: pd.DataFrame) -> pd.DataFrame:
 
 
 def paired_differences(values: pd.DataFrame) -> pd.DataFrame:
-    """Each method minus `full` over the pairs that both have, from `per_pair`.
+    """Each method minus `full` over the pairs that both have, from `composite_per_pair`.
 
     Columns: metric, bucket, method, mean, half (of Student's 95 % interval; NaN for one pair), n;
     empty without `full`.

@@ -53,6 +53,10 @@ def test_run_ends_with_table_plot_grid_and_records(finished: Path) -> None:
     assert len(list((finished / "samples").glob("*.png"))) == 2
     steps = pd.read_csv(finished / "log.csv")["step"].tolist()
     assert steps == [1, 2, 3, 4, 5, 6]
+    scalars = pd.read_csv(finished / "scalars.csv")
+    assert scalars["step"].tolist() == [0, 3, 6]
+    a = scalars["mask_branch.levels.0.attention.a"]
+    assert a[0] == 1.1 and a[2] != 1.1
 
 
 def test_a_finished_run_is_skipped_and_another_config_is_refused(

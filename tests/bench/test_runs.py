@@ -82,7 +82,8 @@ def test_fingerprint_is_the_same_in_any_order() -> None:
 
 
 def test_a_killed_run_resumes_to_the_same_bits(tmp_path: Path, tiny: list[str]) -> None:
-    words = ["run", "--variant", "full", *tiny, "--steps", "60", "--checkpoint-every", "5"]
+    words = ["run", "--variant", "full", *tiny, "--steps", "60", "--checkpoint-every", "5",
+             "--validate-every", "20"]  # fmt: skip
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     bench(*words, "--out", str(whole))
 
@@ -103,7 +104,7 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path: Path, tiny: list[str]) 
     resumed = bench(*words, "--out", str(killed))
     assert "resuming after step" in resumed.stderr
     other = whole / folder.name
-    for name in ("weights.safetensors", "validation.csv"):
+    for name in ("weights.safetensors", "validation.csv", "scalars.csv"):
         assert (folder / name).read_bytes() == (other / name).read_bytes(), name
     losses = [_losses(f / "log.csv") for f in (folder, other)]
     assert losses[0] == losses[1]
