@@ -19,3 +19,11 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         return code, out, err
 
     return call
+
+
+@pytest.fixture(autouse=True)
+def without_pdf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plots as PDF take a third of a report's time; tests/reports/plots has them."""
+    from reports.plots import canvas
+
+    monkeypatch.setattr(canvas, "FORMATS", {k: canvas.FORMATS[k] for k in (".png", ".svg")})

@@ -112,7 +112,6 @@ def test_compare_runs_all_and_prints_costs_and_the_papers_numbers_apart(
         return cost.Cost(name, 1234 if name == "pconv" else 0, 0, 9.87, None, "CPU, 2 threads")
 
     monkeypatch.setattr(cost, "measure", measure)
-    monkeypatch.setattr("reports.plots.canvas.FORMATS", {".svg": {"Date": None}})  # the fastest
     words = ["compare", "--methods", "full,pconv,telea,mean-colour", *tiny, "--out", tmp_path]
     code, out, _ = run(*words)
     assert code == 0

@@ -81,6 +81,7 @@ def test_fingerprint_is_the_same_in_any_order() -> None:
     assert runs.fingerprint({"a": 1}) != runs.fingerprint({"a": 2})
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_bits(tmp_path: Path, tiny: list[str]) -> None:
     words = ["run", "--variant", "full", *tiny, "--steps", "60", "--checkpoint-every", "5",
              "--validate-every", "20"]  # fmt: skip
