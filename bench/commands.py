@@ -54,7 +54,7 @@ def _method(args: argparse.Namespace) -> Method | None:
 
 
 def _runnable(method: Method) -> Method:
-    if not method.trainable and not method.classical:
+    if not method.runnable:
         raise UserError(
             f"{method.family} '{method.name}' is not trained; "
             "use evaluate or inpaint with --weights"
@@ -82,7 +82,7 @@ def ablate(args: argparse.Namespace) -> int:
     """Run every variant and print the ablation table (Table 2)."""
     from bench.registry import discover
 
-    every = [m.name for m in discover().values() if m.family == "variant" and m.trainable]
+    every = [m.name for m in discover().values() if m.family == "variant" and m.runnable]
     methods = [_runnable(m) for m in _named(args.variants or every, "variant")]
     config = _config(args)
     _torch()
@@ -99,7 +99,7 @@ def compare(args: argparse.Namespace) -> int:
     """Run full and every baseline; print the comparison (Table 1) and the costs."""
     from bench.registry import discover
 
-    baselines = [m.name for m in discover().values() if m.family == "baseline"]
+    baselines = [m.name for m in discover().values() if m.family == "baseline" and m.runnable]
     methods = [_runnable(m) for m in _named(args.methods or ["full", *baselines])]
     config = _config(args)
     _torch()

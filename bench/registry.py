@@ -60,6 +60,11 @@ class Method:
         """Whether it is an algorithm: nothing to train, no weights to load."""
         return not self.trainable and self.load is None
 
+    @property
+    def runnable(self) -> bool:
+        """Whether it can be measured without weights from elsewhere."""
+        return self.trainable or self.classical
+
 
 _methods: dict[str, Method] = {}
 

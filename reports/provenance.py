@@ -87,7 +87,7 @@ def _settings(folder: Path) -> dict[str, Any]:
 
 def _trained(folder: Path) -> bool:
     """Whether its method learned from training images."""
-    return "training images" in read_json(folder / "identity.json")
+    return not {"training images", "weights"}.isdisjoint(read_json(folder / "identity.json"))
 
 
 def _digest(settings: Mapping[str, Any]) -> str:

@@ -109,6 +109,7 @@ def test_evaluate_repeats_the_runs_numbers(run: Run, finished: Path, tmp_path: P
     again, first = pd.read_csv(path), pd.read_csv(finished / "records.csv")
     assert again["value"].equals(first["value"])
     assert again["manifest"].equals(first["manifest"])
+    assert "6 steps of batch 2" in path.with_name("table.md").read_text()
 
 
 def test_evaluate_takes_a_checkpoint(run: Run, finished: Path, tmp_path: Path) -> None:
