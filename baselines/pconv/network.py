@@ -45,12 +45,12 @@ class PartialConv(nn.Module):
     def _coverage(self, mask: Tensor) -> tuple[Tensor, Tensor]:
         """C k² / s · m' and m', both [B,1,H',W'], in the precision of `mask`.
 
-        Counted in float32, whatever the features are in: bf16 cannot hold the numbers of 512
-        channels' pixels, and float16 not the epsilon.
+        Counted in float32 at least, whatever the features are in: bf16 cannot hold the numbers of
+        512 channels' pixels, and float16 not the epsilon.
         """
-        layer = self.layer
+        layer, precision = self.layer, torch.promote_types(mask.dtype, torch.float32)
         with torch.autocast(mask.device.type, enabled=False):
-            known = mask.float().sum(1, keepdim=True)
+            known = mask.to(precision).sum(1, keepdim=True)
             window = known.new_ones(1, 1, layer.kernel, layer.kernel)
             count = F.conv2d(known, window, stride=layer.stride, padding=layer.padding)
             updated = count.clamp(0, 1)
