@@ -152,5 +152,5 @@ def _title_columns(axes: list[list[Axes]], titles: Sequence[str]) -> None:
 
 def _save(figure: Figure, path: Path) -> None:
     with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=140)
+        figure.savefig(temporary, dpi=140, bbox_inches="tight")  # pictures may be flat or tall
     plt.close(figure)

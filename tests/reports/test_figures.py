@@ -109,4 +109,4 @@ def test_removal_has_no_truth(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(image)
     figures.removal(image, {"full": image, "telea": image}, tmp_path / "out.png")
     width, height = Image.open(tmp_path / "out.png").size
-    assert width == 735 and height < 320
+    assert width > 650 and height < 250  # no room around flat pictures
