@@ -393,27 +393,3 @@ def test_forty_steps_fit_one_batch(method: str) -> None:
     taught = learner(override(tiny(), find(method).objective), method)
     terms = [taught.step(*batch(), number) for number in range(40)]
     assert terms[-1]["pixel"] < 0.6 * terms[0]["pixel"]
-
-
-@pytest.mark.parametrize(
-    ("real", "fake", "changes", "warns"),
-    [
-        (0.999, 0.998, {}, True),
-        (0.001, 0.002, {}, True),
-        (0.999, 0.5, {}, False),
-        (0.999, 0.998, {"critic_end": "linear"}, False),
-        (0.999, 0.998, {"adversarial": 0.0}, False),
-    ],
-)
-def test_a_saturated_critic_is_warned_about(
-    real: float, fake: float, changes: dict[str, Any], warns: bool
-) -> None:
-    text = learner(tiny(**changes)).warning({"step": 1, "real": real, "fake": fake})
-    assert bool(text) == warns
-    assert not warns or "--critic-end linear" in text
-
-
-@pytest.mark.parametrize("adversarial", [0.0, 0.1])
-def test_the_logs_columns_are_the_terms(adversarial: float) -> None:
-    taught = learner(tiny(adversarial=adversarial))
-    assert list(taught.step(*batch(), 0)) == list(taught.terms)

@@ -1,0 +1,35 @@
+"""What a learner tells the trainer: names for the log, and warnings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.bench.training.test_common import batch, learner, tiny
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.mark.parametrize(
+    ("real", "fake", "changes", "warns"),
+    [
+        (0.999, 0.998, {}, True),
+        (0.001, 0.002, {}, True),
+        (0.999, 0.5, {}, False),
+        (0.999, 0.998, {"critic_end": "linear"}, False),
+        (0.999, 0.998, {"adversarial": 0.0}, False),
+    ],
+)
+def test_a_saturated_critic_is_warned_about(
+    real: float, fake: float, changes: dict[str, Any], warns: bool
+) -> None:
+    text = learner(tiny(**changes)).warning({"step": 1, "real": real, "fake": fake})
+    assert bool(text) == warns
+    assert not warns or "--critic-end linear" in text
+
+
+@pytest.mark.parametrize("adversarial", [0.0, 0.1])
+def test_the_logs_columns_are_the_terms(adversarial: float) -> None:
+    taught = learner(tiny(adversarial=adversarial))
+    assert list(taught.step(*batch(), 0)) == list(taught.terms)
