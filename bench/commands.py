@@ -185,9 +185,11 @@ def report(args: argparse.Namespace) -> int:
     from bench import runs
     from reports import writing
 
-    folders = [run.folder for run in runs.find(args.out) if run.state == "finished"]
-    if not folders:
+    finished = [run for run in runs.find(args.out) if run.state == "finished"]
+    if not finished:
         raise UserError(f"no finished run in {args.out}; make one with `python -m bench run`")
+    _restore_pictures([run.folder for run in finished if not run.pictured], args.out)
+    folders = [run.folder for run in finished]
     for folder in folders:
         writing.one(folder)
     out = args.out / "report"
@@ -195,6 +197,20 @@ def report(args: argparse.Namespace) -> int:
     if args.image or args.mask:
         print(f"object removal: {_remove_object(args, folders, out / 'removal')}")
     return 0
+
+
+def _restore_pictures(folders: Sequence[Path], root: Path) -> None:
+    """Make missing pictures again; a run whose test images are gone is reported without."""
+    if not folders:
+        return
+    _torch()
+    from bench.experiment import restore_pictures
+
+    for folder in folders:
+        try:
+            restore_pictures(folder, root / ".cache")
+        except UserError as error:
+            print(f"warning: no pictures of {folder.name}: {error}", file=sys.stderr)
 
 
 def _remove_object(args: argparse.Namespace, folders: Sequence[Path], out: Path) -> Path:

@@ -218,6 +218,15 @@ def network_of_run(folder: Path) -> tuple[Method, nn.Module]:
     return method, load_network(method, config, Run(folder).weights)
 
 
+def restore_pictures(folder: Path, cache: Path) -> None:
+    """Fill a finished run's test pairs again from its weights; the records stay as they are."""
+    _, config = load_run(folder)
+    method, network = network_of_run(folder)
+    config = override(config, {"manifest": str(folder / "manifest.json"), "lpips": "off"})
+    bench = Bench.prepare(config, cache)
+    bench.evaluator.records(network, method.name, {}, Album(folder / "pictures", method.views))
+
+
 def load_run(folder: Path) -> tuple[Method, Config]:
     """The method and config of a run."""
     run = Run(folder)

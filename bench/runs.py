@@ -48,6 +48,12 @@ class Run:
         """Where its trained weights lie."""
         return self.folder / "weights.safetensors"
 
+    @property
+    def pictured(self) -> bool:
+        """Whether every test pair's picture is there."""
+        pairs = read_json(self.folder / "manifest.json")["pairs"]
+        return len(list((self.folder / "pictures").glob("*_output.png"))) >= len(pairs)
+
     def read_identity(self) -> dict[str, Any]:
         """What was asked for when it was begun."""
         identity: dict[str, Any] = read_json(self.folder / "identity.json")
