@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_type_hints
 
-from bench.errors import UserError, unknown
+from bench.core.errors import UserError, unknown
 
 MOST_HOLE = 0.8
 """Generated strokes hardly ever cover more."""

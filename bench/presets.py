@@ -1,7 +1,7 @@
 """Named starting points; any field can be overridden from the command line."""
 
 from bench.config import Config, Data, Evaluation, Model, Objective, Training
-from bench.errors import unknown
+from bench.core.errors import unknown
 
 PRESETS: dict[str, Config] = {
     "quick": Config(

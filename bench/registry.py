@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
-from bench.errors import UserError, unknown
+from bench.core.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

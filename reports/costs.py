@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.files import read_json
+from bench.core.files import read_json
 from reports.formats import Cell, Table
 
 

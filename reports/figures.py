@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from bench.files import replacing
+from bench.core.files import replacing
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from bench.config import from_dict, identity
-from bench.files import read_json
+from bench.core.files import read_json
 from bench.presets import preset
 from reports.summary import INTERVALS
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from bench.seeds import rng
+from bench.core.seeds import rng
 from reports.summary import KEYS, higher_is_better, per_pair
 
 ALL = "all"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.core.files import read_json, write_text
 from bench.evaluation import records as record_files
-from bench.files import read_json, write_text
 from bench.registry import discover
 from reports import figures, formats, plots, provenance, reported, statistics, tables
 from reports.colours import colour

@@ -26,7 +26,7 @@ def load(state_dict: Mapping[str, Tensor]) -> nn.Module:
     """
     import torch
 
-    from bench.weights import check
+    from bench.networks.weights import check
     from variants.lbam.generator import Generator
 
     model = Model(width=64, depth=7)

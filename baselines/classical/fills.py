@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bench.errors import UserError
+from bench.core.errors import UserError
 
 Pixels = NDArray[np.uint8]
 Fill = Callable[[Pixels, Pixels], Pixels]

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from baselines.contextual_attention.network import Critics, TwoStages
 from bench.config import Config
-from bench.layers import composite, glorot, initialise
-from bench.seeds import derive, torch_rng
+from bench.core.seeds import derive, torch_rng
+from bench.networks.layers import composite, glorot, initialise
 from bench.training import losses
 from bench.training.learner import Learner, adam, detached, total
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from baselines.contextual_attention import Stages
 from baselines.contextual_attention.attention import contextual_attention
-from bench.layer_table import Conv
-from bench.layers import crop_at_hole, crop_to, pad_to_multiple
+from bench.networks.layer_table import Conv
+from bench.networks.layers import crop_at_hole, crop_to, pad_to_multiple
 
 STRIDE = 8
 """Two layers halve the sides, and attention matches at half of that."""

@@ -11,8 +11,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from baselines.global_local.network import Completion, Discriminators
 from bench.config import Config
-from bench.layers import composite, initialise
-from bench.seeds import derive
+from bench.core.seeds import derive
+from bench.networks.layers import composite, initialise
 from bench.training.learner import Learner, detached
 
 ADVERSARIAL = 4e-4

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from bench.layer_table import Conv
-from bench.layers import crop_at_hole, crop_to, pad_to_multiple
+from bench.networks.layer_table import Conv
+from bench.networks.layers import crop_at_hole, crop_to, pad_to_multiple
 
 STRIDE = 4
 """Of the whole network: two layers halve the sides."""

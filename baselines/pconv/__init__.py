@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.config import Model
-from bench.layer_table import Conv, count
+from bench.networks.layer_table import Conv, count
 from bench.registry import Method, register
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from baselines.pconv.network import PConvUNet
 from bench.config import Config
-from bench.layers import composite, he, initialise, place
-from bench.training import losses, perceptual
+from bench.networks import vgg_features as perceptual
+from bench.networks.layers import composite, he, initialise, place
+from bench.training import losses
 from bench.training.learner import Learner, adam, detached, total
 
 VALID, HOLE, VARIATION = 1.0, 6.0, 0.1

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.layer_table import Conv
-from bench.layers import crop_to, pad_to_multiple
+from bench.networks.layer_table import Conv
+from bench.networks.layers import crop_to, pad_to_multiple
 
 SLOPE = 0.2
 EPSILON = 1e-8

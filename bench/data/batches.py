@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from bench.core.seeds import rng
 from bench.data.cache import Photos
-from bench.data.mask_sources import MaskSource
-from bench.seeds import rng
+from bench.data.masks.sources import MaskSource
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from bench.data.images import Pixels, read_rgb, resize_shorter
-from bench.data.sources import Picture
-from bench.errors import UserError
-from bench.files import read_json, replacing, write_json
+from bench.core.errors import UserError
+from bench.core.files import read_json, replacing, write_json
+from bench.data.images.decode import Pixels, read_rgb, resize_shorter
+from bench.data.images.sources import Picture
 
 VERSION = 1
 """Raised when decoding or resizing changes, so that old caches are not used."""

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from bench.core.files import replacing
 from bench.evaluation import metrics
-from bench.files import replacing
-from bench.layers import composite
+from bench.networks.layers import composite
 
 VIEW_QUANTILE = 0.995
 """Of a map's values, shown as white."""

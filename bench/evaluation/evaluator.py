@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from bench.config import Evaluation
-from bench.data.manifest import TestPairs
-from bench.evaluation import metrics, perceptual_distance
+from bench.data.pairs import TestPairs
+from bench.evaluation import lpips_distance as perceptual_distance
+from bench.evaluation import metrics
 from bench.evaluation.album import Album
-from bench.evaluation.perceptual_distance import MissingWeightsError
-from bench.layers import composite, place
+from bench.evaluation.lpips_distance import MissingWeightsError
+from bench.networks.layers import composite, place
 
 Measured = dict[tuple[str, str], Tensor]
 

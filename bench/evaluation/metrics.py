@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.layers import composite
+from bench.networks.layers import composite
 
 VERSION = 1
 """Stored with every record; raised when a definition below changes."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.errors import UserError
-from bench.files import replacing
+from bench.core.errors import UserError
+from bench.core.files import replacing
 
 COLUMNS = {
     "family": "str",

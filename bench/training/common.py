@@ -9,9 +9,10 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from bench.config import Config
-from bench.layers import composite, initialise, place
-from bench.seeds import derive, torch_rng
-from bench.training import losses, perceptual
+from bench.core.seeds import derive, torch_rng
+from bench.networks import vgg_features as perceptual
+from bench.networks.layers import composite, initialise, place
+from bench.training import losses
 from bench.training.critic import TwoColumnCritic
 from bench.training.learner import Learner, adam, detached, total
 

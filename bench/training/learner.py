@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from bench.config import Config
-from bench.layers import place
+from bench.networks.layers import place
 
 MakeOptimizer = Callable[[Any], torch.optim.Optimizer]
 """Parameters, or groups of them, to their optimizer."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from bench.files import write_text
+from bench.core.files import write_text
 
 LOSSES, VALIDATION, SCALARS = "log.csv", "validation.csv", "scalars.csv"
 

@@ -16,15 +16,16 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from bench import device, weights
 from bench.config import Config
+from bench.core import device
+from bench.core.errors import UserError
+from bench.core.files import read_json, write_json
 from bench.data.batches import Batches
-from bench.data.manifest import TestPairs
-from bench.errors import UserError
+from bench.data.pairs import TestPairs
 from bench.evaluation.album import save_picture
 from bench.evaluation.evaluator import mean_psnr
-from bench.files import read_json, write_json
-from bench.layers import TellsScalars, composite
+from bench.networks import weights
+from bench.networks.layers import TellsScalars, composite
 from bench.training.critic import LAYERS as CRITIC_LAYERS
 from bench.training.learner import Learner
 from bench.training.log import TrainingLog

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from bench.errors import UserError
-from bench.files import write_text
+from bench.core.errors import UserError
+from bench.core.files import write_text
 from reports.page.columns import columns
 from reports.page.pictures import common_pairs, encoded
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bench.errors import UserError
+from bench.core.errors import UserError
 from reports.summary import UNIT, higher_is_better
 from reports.tables import DIGITS, NAMES
 

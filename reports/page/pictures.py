@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from bench.errors import UserError
+from bench.core.errors import UserError
 
 SIDE = 256
 """Pixels of the long side, at most."""

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from bench.errors import UserError
+from bench.core.errors import UserError
 from reports.colours import colour
 from reports.plots.canvas import legend, save, sheet
 

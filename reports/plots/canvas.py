@@ -11,7 +11,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.files import replacing
+from bench.core.files import replacing
 
 
 class Metric(NamedTuple):

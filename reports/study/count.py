@@ -15,9 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from bench.errors import UserError
-from bench.files import read_json, replacing, write_text
-from bench.seeds import rng
+from bench.core.errors import UserError
+from bench.core.files import read_json, replacing, write_text
+from bench.core.seeds import rng
 from reports.markdown import table
 
 ALL = "all"

@@ -21,10 +21,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from bench.errors import UserError, unknown
+from bench.core.errors import UserError, unknown
+from bench.core.files import read_json, write_json, write_text
+from bench.core.seeds import rng
 from bench.evaluation import records
-from bench.files import read_json, write_json, write_text
-from bench.seeds import rng
 
 Picture = npt.NDArray[np.uint8]
 Question = dict[str, Any]

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from baselines.classical import fills
 from bench.config import Model
-from bench.errors import UserError
+from bench.core.errors import UserError
 from bench.registry import find
 
 NAMES = ["mean-colour", "telea", "navier-stokes", "biharmonic", "patchmatch"]

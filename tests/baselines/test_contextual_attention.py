@@ -15,8 +15,8 @@ from baselines.contextual_attention.attention import contextual_attention
 from baselines.contextual_attention.learner import mean_error
 from baselines.contextual_attention.network import Critics, TwoStages
 from bench.config import Model
-from bench.layer_table import count
-from bench.layers import composite, he, initialise
+from bench.networks.layer_table import count
+from bench.networks.layers import composite, he, initialise
 from bench.registry import find
 from bench.training import losses
 from tests.baselines.conftest import MakeLearner, moved, weights

@@ -11,7 +11,7 @@ from baselines.global_local import generator
 from baselines.global_local.learner import hole_error
 from baselines.global_local.network import Completion, Discriminators
 from bench.config import Model
-from bench.layers import composite, he, initialise
+from bench.networks.layers import composite, he, initialise
 from bench.registry import find
 from tests.baselines.conftest import MakeLearner, moved, weights
 

@@ -14,8 +14,8 @@ from baselines.pconv import decoder, encoder
 from baselines.pconv.learner import FINE_TUNING, total_variation
 from baselines.pconv.network import PartialConv, PConvUNet
 from bench.config import Model
-from bench.layer_table import Conv
-from bench.layers import composite, he, initialise
+from bench.networks.layer_table import Conv
+from bench.networks.layers import composite, he, initialise
 from bench.registry import find
 from tests.baselines.conftest import MakeLearner, moved, weights
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.cli import main
+from bench.cli.parser import main
 
 Run = Callable[..., tuple[int, str, str]]
 

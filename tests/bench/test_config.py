@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bench.config import Config, from_dict, identity, override, sections, to_dict
-from bench.errors import UserError
+from bench.core.errors import UserError
 from bench.presets import PRESET_HELP, PRESETS, preset
 
 

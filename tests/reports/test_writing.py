@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from bench.config import identity, override, to_dict
+from bench.core.files import write_json, write_text
 from bench.evaluation import records
-from bench.files import write_json, write_text
 from bench.presets import preset
 from reports import provenance, writing
 

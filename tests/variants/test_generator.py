@@ -7,16 +7,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-import layer_table
 import pytest
 import torch
 import torch.nn.functional as F
-from layer_table import Branch, Function, Network, Norm
 from torch import Tensor, nn
 
 from bench.config import Model
-from bench.layers import initialise
+from bench.networks.layers import initialise
 from bench.registry import find
+from tests.variants import layer_table
+from tests.variants.layer_table import Branch, Function, Network, Norm
 from variants.lbam import FULL, LBAM
 from variants.lbam.generator import Generator, MaskLevel
 

@@ -6,17 +6,17 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-import layer_table
 import pytest
 import torch
-from layer_table import Branch, Network, Norm
 from safetensors.torch import save_file
 from torch import Tensor
 
-from bench import weights
 from bench.config import Model
-from bench.errors import UserError
+from bench.core.errors import UserError
+from bench.networks import weights
 from bench.registry import find
+from tests.variants import layer_table
+from tests.variants.layer_table import Branch, Network, Norm
 from variants.released import load
 
 State = dict[str, Tensor]

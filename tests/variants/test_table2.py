@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.config import Model
-from bench.layers import initialise
+from bench.networks.layers import initialise
 from bench.registry import discover, find
 from variants.lbam import FULL
 

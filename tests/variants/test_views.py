@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from bench.config import Model
-from bench.layers import initialise
+from bench.networks.layers import initialise
 from bench.registry import find
 from variants.lbam.generator import Generator
 

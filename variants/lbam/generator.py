@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.config import Model
-from bench.layers import crop_to, pad_to_multiple
+from bench.networks.layers import crop_to, pad_to_multiple
 from variants.lbam.attention import ACTIVATIONS, GaussianAttention
 from variants.lbam.spec import LBAM
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.layers import pad_to_multiple
+from bench.networks.layers import pad_to_multiple
 from variants.lbam.generator import Generator
 
 SHOWN = 3

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.core.errors import UserError
 from bench.data import cache
-from bench.data.images import read_rgb, resize_shorter
-from bench.data.sources import list_folder
-from bench.errors import UserError
+from bench.data.images.decode import read_rgb, resize_shorter
+from bench.data.images.sources import list_folder
 
 
 def forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.data import bsds500
-from bench.data.mask_sources import read_mask, resolve
-from bench.data.masks import hole_ratio
-from bench.data.sources import SPLITS
+from bench.data.images import bsds500
+from bench.data.images.sources import SPLITS
+from bench.data.masks.generated import hole_ratio
+from bench.data.masks.sources import read_mask, resolve
 
 FOLDER = os.environ.get("LBAM_BENCH_DATA", "")
 

@@ -11,10 +11,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from bench.config import Evaluation
-from bench.data import cache, manifest
-from bench.data.mask_sources import GeneratedMasks
-from bench.data.sources import list_folder
-from bench.evaluation import metrics, perceptual_distance, records
+from bench.data import cache
+from bench.data import pairs as manifest
+from bench.data.images.sources import list_folder
+from bench.data.masks.sources import GeneratedMasks
+from bench.evaluation import lpips_distance as perceptual_distance
+from bench.evaluation import metrics, records
 from bench.evaluation.album import Album, save_picture
 from bench.evaluation.evaluator import Evaluator, mean_psnr
 

@@ -12,7 +12,7 @@ from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
 from bench.config import Config, override
-from bench.layers import composite
+from bench.networks.layers import composite
 from bench.presets import preset
 from bench.registry import find
 from bench.training import losses

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bench.config import override
-from bench.errors import UserError
+from bench.core.errors import UserError
 from bench.presets import preset
 from bench.training.log import LOSSES, VALIDATION, TrainingLog
 from bench.training.trainer import Trainer, _check_share, checkpoints, total_steps

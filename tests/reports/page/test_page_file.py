@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench.errors import UserError
+from bench.core.errors import UserError
 from reports.page import Section, write
 from reports.page.columns import columns
 from tests.reports.page.conftest import (

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from bench.errors import UserError
+from bench.core.errors import UserError
 from reports import plots
 from reports.plots import training
 from reports.plots.cost import overall_psnr, spread

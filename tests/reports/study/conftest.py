@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from bench.core.files import write_json
 from bench.evaluation import records
-from bench.files import write_json
 from reports.study.count import ALL
 from reports.study.make import make
 

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from bench.errors import UserError
-from bench.files import write_json
+from bench.core.errors import UserError
+from bench.core.files import write_json
 from reports.study.count import ALL, bootstrap, count, read_key, tally, uniformity
 from tests.reports.study.conftest import BUCKETS, METHODS, ballot, counted, read
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from bench.errors import UserError
+from bench.core.errors import UserError
 from bench.registry import discover
 from reports.study.make import make
 from tests.reports.study.conftest import (

@@ -1,0 +1,1 @@
+"""Errors, files, seeds and the device: what every other room may use."""

@@ -1,0 +1,61 @@
+"""Decoding any photograph to RGB, 8 bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from bench.core.errors import UserError
+
+Pixels = NDArray[np.uint8]
+"""[H,W,3], 0..255."""
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"}
+
+
+def open_image(path: Path) -> Image.Image:
+    """The decoded picture as stored, upright by its EXIF orientation; a damaged file is named."""
+    try:
+        with Image.open(path) as picture:
+            picture.load()
+            return ImageOps.exif_transpose(picture)
+    except FileNotFoundError as error:
+        raise UserError(f"no file {path}") from error
+    except UnidentifiedImageError as error:
+        raise UserError(f"{path} is not an image in a format that can be read") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path} is damaged or truncated: {error}") from error
+
+
+def read_rgb(path: Path) -> Pixels:
+    """A picture as uint8 RGB: 16 bits scaled down, gray and palette expanded, alpha over white."""
+    return np.asarray(to_rgb(open_image(path)))
+
+
+def to_rgb(picture: Image.Image) -> Image.Image:
+    """Any PIL mode to RGB, 8 bits."""
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+        return Image.fromarray(_to_8_bits(np.asarray(picture))).convert("RGB")
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        rgba = picture.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return picture.convert("RGB")
+
+
+def resize_shorter(pixels: Pixels, shorter: int) -> Pixels:
+    """Scale so that the shorter side is `shorter` pixels (antialiased, bicubic)."""
+    height, width = pixels.shape[:2]
+    scale = shorter / min(height, width)
+    size = max(shorter, round(width * scale)), max(shorter, round(height * scale))
+    if size == (width, height):
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+
+
+def _to_8_bits(values: NDArray[np.generic]) -> Pixels:
+    """Gray values of more than 8 bits: integers are 16-bit samples, floats lie in [0, 1]."""
+    top = 1.0 if values.dtype.kind == "f" else 65535.0
+    return np.clip(np.round(values.astype(np.float64) * (255 / top)), 0, 255).astype(np.uint8)

@@ -1,0 +1,1 @@
+"""Masks: generated families, files, and published sets."""

@@ -1,0 +1,168 @@
+"""The frozen test pairs: which crop of which image meets which mask, the same for every method."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.core.errors import UserError
+from bench.core.files import read_json, write_json
+from bench.core.seeds import rng
+from bench.data.cache import Photos
+from bench.data.masks.generated import hole_ratio
+from bench.data.masks.sources import MaskSource, mask_hash
+
+log = logging.getLogger(__name__)
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One crop and one mask."""
+
+    image: str
+    top: int
+    left: int
+    mask: str
+    mask_hash: str
+    ratio: float
+    """Measured hole share after resize and threshold."""
+    bucket: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All test pairs, with what they were drawn from."""
+
+    size: int
+    resize: int
+    image_digest: str
+    mask_source: str
+    pairs: tuple[Pair, ...]
+
+    @cached_property
+    def hash(self) -> str:
+        """Digest of everything that defines the test: equal hashes mean equal test pairs."""
+        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:16]
+
+    @cached_property
+    def first_of_buckets(self) -> list[int]:
+        """The first pair of each bucket, by number: what is shown where one must do."""
+        buckets = [pair.bucket for pair in self.pairs]
+        return sorted(buckets.index(bucket) for bucket in dict.fromkeys(buckets))
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        write_json(path, {"version": VERSION, "hash": self.hash, **asdict(self)})
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """Read what `save` wrote; a changed or foreign file is an error."""
+        values = read_json(path)
+        try:
+            version, stated = values.pop("version"), values.pop("hash")
+            manifest = cls(**{**values, "pairs": tuple(Pair(**p) for p in values["pairs"])})
+        except (AttributeError, KeyError, TypeError) as error:
+            raise UserError(f"{path} is not a manifest of test pairs: {error}") from error
+        if version != VERSION or manifest.hash != stated:
+            raise UserError(f"manifest {path} was changed after it was made; make it anew")
+        return manifest
+
+
+def make(
+    photos: Photos,
+    masks: MaskSource,
+    size: int,
+    resize: int,
+    per_bucket: int,
+    seed: int,
+    purpose: str,
+) -> Manifest:
+    """`per_bucket` pairs in every bucket.
+
+    Pair k has the same crop in each bucket, so that buckets differ in their masks alone. A bucket
+    that no mask falls in is an error; too few masks are used again with other crops.
+    """
+    crops = [_crop(photos, size, seed, purpose, k) for k in range(per_bucket)]
+    pairs = []
+    for bucket, found in masks.by_bucket(size, seed, purpose, per_bucket).items():
+        if not found:
+            raise UserError(
+                f"no mask of {masks.name} has a hole ratio in {bucket}; "
+                "add masks of that size, check --polarity, or use generated masks"
+            )
+        if len(found) < per_bucket:
+            log.warning(
+                "bucket %s: %d masks for %d pairs, used again", bucket, len(found), per_bucket
+            )
+        for k, (image, top, left) in enumerate(crops):
+            name, mask = found[k % len(found)]
+            ratio = round(hole_ratio(mask), 9)
+            pairs.append(Pair(image, top, left, name, mask_hash(mask), ratio, bucket))
+    return Manifest(size, resize, photos.digest, masks.name, tuple(pairs))
+
+
+def _crop(photos: Photos, size: int, seed: int, purpose: str, k: int) -> tuple[str, int, int]:
+    order = rng(seed, f"{purpose} images", k // len(photos)).permutation(len(photos))
+    index = int(order[k % len(photos)])
+    height, width = photos.shapes[index]
+    stream = rng(seed, f"{purpose} crops", k)
+    return (
+        photos.names[index],
+        int(stream.integers(height - size + 1)),
+        int(stream.integers(width - size + 1)),
+    )
+
+
+@dataclass(frozen=True)
+class TestPairs:
+    """The pixels of a manifest's pairs."""
+
+    manifest: Manifest
+    photos: Photos
+    masks: MaskSource
+
+    def __post_init__(self) -> None:
+        if self.photos.resize != self.manifest.resize:
+            raise UserError(
+                f"the manifest was made with --resize {self.manifest.resize}, "
+                f"not {self.photos.resize}; use its value"
+            )
+        if self.photos.digest != self.manifest.image_digest:
+            raise UserError(
+                "the test images are not those the manifest was made from "
+                f"({self.photos.digest[:12]}, not {self.manifest.image_digest[:12]}); "
+                "check --test-images and --data-root"
+            )
+
+    def __len__(self) -> int:
+        return len(self.manifest.pairs)
+
+    def batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Images [B,3,S,S] and masks [B,1,S,S], both uint8; masks are {0, 1}, 1 = known."""
+        images, masks = zip(*(self._pair(self.manifest.pairs[i]) for i in indices), strict=True)
+        return (
+            torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2),
+            torch.from_numpy(np.stack(masks))[:, None],
+        )
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.photos.names)}
+
+    def _pair(self, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
+        size = self.manifest.size
+        photo = self.photos[self._index[pair.image]]
+        mask = self.masks.load(pair.mask, size)
+        if mask_hash(mask) != pair.mask_hash:
+            raise UserError(f"mask {pair.mask} is not the one the manifest was made from")
+        return photo[pair.top : pair.top + size, pair.left : pair.left + size], mask

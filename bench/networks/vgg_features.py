@@ -1,0 +1,107 @@
+"""Networks whose pooling features the perceptual and style losses compare."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+from pathlib import Path
+from urllib.error import URLError
+
+import torch
+from torch import Tensor, nn
+
+from bench.config import Objective
+from bench.core.errors import UserError
+from bench.core.seeds import torch_rng
+from bench.networks import weights
+
+log = logging.getLogger(__name__)
+POOL3 = 17
+"""VGG-16's `features` up to and with its third pooling layer."""
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet, as torchvision's weights expect."""
+
+
+class PoolFeatures(nn.Module):
+    """Images [B,3,H,W] in [0,1] to the outputs of pool1, pool2, pool3 of a frozen VGG."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, layers: nn.Sequential) -> None:
+        super().__init__()
+        self.layers = layers
+        self.register_buffer("mean", torch.tensor(MEAN)[:, None, None], persistent=False)
+        self.register_buffer("std", torch.tensor(STD)[:, None, None], persistent=False)
+        self.requires_grad_(False)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """[B,C,H/2,W/2], [B,2C,H/4,W/4], [B,4C,H/8,W/8]."""
+        x = (image - self.mean) / self.std
+        features = []
+        for layer in self.layers:
+            x = layer(x)
+            if isinstance(layer, nn.MaxPool2d):
+                features.append(x)
+        return features
+
+
+def build(objective: Objective) -> PoolFeatures:
+    """The network that `--features` names."""
+    if objective.features == "random":
+        log.info(
+            "perceptual and style loss on random features: not the paper's loss "
+            "(--features vgg16 is)"
+        )
+        return random_vgg()
+    return vgg16(Path(objective.vgg16_weights) if objective.vgg16_weights else None)
+
+
+def vgg16(file: Path | None) -> PoolFeatures:
+    """VGG-16 up to pool3 with ImageNet weights: from `file`, else torchvision's (downloaded)."""
+    from torchvision.models import VGG16_Weights
+    from torchvision.models import vgg16 as torchvision_vgg16
+
+    if file is None:
+        try:
+            return PoolFeatures(
+                torchvision_vgg16(weights=VGG16_Weights.IMAGENET1K_V1).features[:POOL3]
+            )
+        except (URLError, OSError, RuntimeError) as error:
+            raise UserError(
+                f"VGG-16's ImageNet weights cannot be downloaded ({error}); give torchvision's "
+                "state dict by --vgg16-weights FILE, or use --features random"
+            ) from error
+    with torch.device("meta"):
+        layers = torchvision_vgg16(weights=None).features[:POOL3]
+    expected = {f"features.{name}": value for name, value in layers.state_dict().items()}
+    found = {name: value for name, value in weights.read(file).items() if name in expected}
+    weights.check(found, expected, f"{file} (VGG-16)")
+    state = {name.removeprefix("features."): value for name, value in found.items()}
+    layers.load_state_dict(state, assign=True)
+    return PoolFeatures(layers)
+
+
+def random_vgg(width: int = 8) -> PoolFeatures:
+    """VGG-16's first three stages with `width` channels in place of 64 and seeded random filters.
+
+    He-normal filters keep the scale of activations, so the losses' weights keep their meaning in
+    order of magnitude. It needs no download; results with it are not the paper's loss.
+    """
+    layers: list[nn.Module] = []
+    for stage, (inputs, convolutions) in enumerate([(3, 2), (width, 2), (2 * width, 3)]):
+        outputs = width * 2**stage
+        for a, b in itertools.pairwise([inputs] + [outputs] * convolutions):
+            layers += [nn.Conv2d(a, b, 3, padding=1), nn.ReLU(inplace=True)]
+        layers.append(nn.MaxPool2d(2, 2))
+    network = nn.Sequential(*layers)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if parameter.dim() > 1:
+                stream = torch_rng(0, "random perceptual network", name)
+                spread = math.sqrt(2 / parameter[0].numel())
+                parameter.copy_(torch.randn(parameter.shape, generator=stream) * spread)
+            else:
+                parameter.zero_()
+    return PoolFeatures(network)

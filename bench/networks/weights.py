@@ -1,0 +1,75 @@
+"""State dicts: read without unpickling code, checked key by key, written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from bench.core.errors import UserError
+from bench.core.files import replacing
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """The state dict of a safetensors file or a torch file (weights-only loading), on the CPU."""
+    if not path.is_file():
+        raise UserError(f"no weights file {path}")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file can fail anywhere inside the two readers
+        damaged = f"{path} is not a readable weights file"
+        if isinstance(error, pickle.UnpicklingError):  # torch's own text is about its defaults
+            raise UserError(f"{damaged}: it is damaged, or holds more than tensors") from error
+        raise UserError(f"{damaged}: {str(error).partition(chr(10))[0] or error!r}") from error
+    named = isinstance(state, dict) and all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
+    )
+    if not named:
+        raise UserError(f"{path} holds no state dict (a mapping of names to tensors)")
+    found: dict[str, Tensor] = state
+    return found
+
+
+def write(path: Path, network: nn.Module) -> None:
+    """Save the network's state as safetensors."""
+    state = {
+        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
+    }
+    with replacing(path) as temporary:
+        save_file(state, temporary)
+
+
+def check(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], source: str) -> None:
+    """Raise an error that names the first missing, unexpected or misshapen key."""
+    for name in expected:
+        if name not in state:
+            raise UserError(f"{source}: key '{name}' is missing")
+    for name, value in state.items():
+        if name not in expected:
+            raise UserError(f"{source}: key '{name}' is unexpected")
+        if value.shape != expected[name].shape:
+            raise UserError(
+                f"{source}: key '{name}' has shape {list(value.shape)}, "
+                f"expected {list(expected[name].shape)}"
+            )
+
+
+def load_into(network: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Load a state dict whose keys and shapes must be exactly the network's."""
+    check(state, network.state_dict(), source)
+    network.load_state_dict(state)
+
+
+def file_hash(file: Path) -> str:
+    """Digest of a file's bytes."""
+    if not file.is_file():
+        raise UserError(f"no weights file {file}")
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""How fast the suite is, and what each method costs."""

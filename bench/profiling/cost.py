@@ -1,0 +1,134 @@
+"""What a method costs: parameters, multiply-adds, time and memory for one image of 256x256.
+
+Measured in a process of its own, so that nothing else lies in its memory; networks have the weights
+they were built with, since neither figure depends on them.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import statistics
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from bench import registry
+from bench.config import Model
+from bench.core import device
+from bench.core.files import read_json, write_json
+from bench.data.images.decode import read_rgb, resize_shorter
+from bench.data.images.sources import pictures
+from bench.networks.layers import place
+from bench.runs.experiment import load_run
+from bench.runs.run import environment
+
+SIZE, HOLE = 256, 128
+"""Sides of the image and of the box that is its hole, pixels."""
+REPEATS = 5
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of filling one image, batch 1, float32."""
+
+    method: str
+    parameters: int
+    multiply_adds: int
+    """Of convolutions and matrix products; 0 for an algorithm that is no network."""
+    milliseconds: float
+    """Median of REPEATS, after a warm-up."""
+    peak_mib: float | None
+    """What memory grew by, from before the method was built: of the GPU's allocator, or of the
+    process; None where the system does not tell."""
+    device: str
+    size: int = SIZE
+
+
+def of_run(folder: Path) -> None:
+    """Write `cost.json` into a run's folder, unless it holds this device's already."""
+    path = folder / "cost.json"
+    method, config = load_run(folder)
+    if path.exists() and read_json(path)["device"] == environment()["device"]:
+        return
+    write_json(path, asdict(measure(method.name, config.model, config.training.device)))
+
+
+def measure(name: str, model: Model, wanted: str) -> Cost:
+    """The cost of the method of that name on a device (`auto` or `cpu`)."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_measure, (name, model, wanted))
+
+
+def _measure(name: str, model: Model, wanted: str) -> Cost:
+    device.tune_cpu()
+    where = device.choose(wanted)
+    image, mask = (x.to(where) for x in _inputs())
+    method = registry.find(name)
+    memory = Memory(where)
+    network = place(method.build(model), where).eval()
+    with torch.inference_mode():
+        seconds = _seconds(network, image, mask)
+    peak = memory.peak()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(image, mask)
+    return Cost(
+        name,
+        sum(p.numel() for p in network.parameters()),
+        counter.get_total_flops() // 2,
+        1000 * seconds,
+        peak,
+        environment()["device"],
+    )
+
+
+def _inputs() -> tuple[Tensor, Tensor]:
+    """A photograph [1,3,256,256] in [0,1] and its mask [1,1,256,256]: a box, a quarter of it."""
+    photo = resize_shorter(read_rgb(pictures("sample", "test", Path())[0].path), SIZE)
+    image = torch.from_numpy(photo[:SIZE, :SIZE].copy()).permute(2, 0, 1)[None].float() / 255
+    mask = torch.ones(1, 1, SIZE, SIZE)
+    start = (SIZE - HOLE) // 2
+    mask[..., start : start + HOLE, start : start + HOLE] = 0
+    return image * mask, mask
+
+
+def _seconds(network: nn.Module, image: Tensor, mask: Tensor) -> float:
+    def once() -> float:
+        start = time.perf_counter()
+        network(image, mask)
+        if image.is_cuda:
+            torch.cuda.synchronize()
+        return time.perf_counter() - start
+
+    once()
+    return statistics.median(once() for _ in range(REPEATS))
+
+
+class Memory:
+    """The most memory that is in use from now on, beyond what is in use now."""
+
+    STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+    def __init__(self, where: torch.device) -> None:
+        self.cuda = where.type == "cuda"
+        self.before = 0.0
+        if self.cuda:
+            torch.cuda.reset_peak_memory_stats()
+            self.before = torch.cuda.memory_allocated() / MIB
+        elif self.STATUS.exists():
+            self.CLEAR.write_text("5")  # Linux: the peak starts again from here
+            self.before = self._of_process("VmRSS")
+
+    def peak(self) -> float | None:
+        """MiB, or None where the system does not tell."""
+        if self.cuda:
+            return torch.cuda.max_memory_allocated() / MIB - self.before
+        return self._of_process("VmHWM") - self.before if self.STATUS.exists() else None
+
+    def _of_process(self, field: str) -> float:
+        rows = (line.split() for line in self.STATUS.read_text().splitlines())
+        return next(float(row[1]) for row in rows if row[0] == f"{field}:") / 1024

@@ -1,0 +1,1 @@
+"""Run folders, what identifies a run, and how one is made."""

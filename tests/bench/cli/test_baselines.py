@@ -1,0 +1,194 @@
+"""Baselines from the command line: run, resume, compare, inpaint."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from tests.bench.test_cli import hole, picture
+
+from bench.config import Config, Model, override
+from bench.presets import preset
+from bench.profiling import cost
+from bench.registry import find
+from bench.runs.experiment import Experiment
+from bench.training.trainer import Trainer
+from tests.bench.conftest import Run
+
+LEARNERS = ["pconv", "global-local", "contextual-attention"]
+
+
+def tiny(**changes: object) -> Config:
+    small = {
+        "size": 64, "resize": 88, "width": 4, "depth": 4, "critic_width": 4, "steps": 12,
+        "batch_size": 2, "pairs": 1, "validation_pairs": 1, "device": "cpu", "log_every": 1,
+        "checkpoint_every": 5, "validate_every": 5,
+    }  # fmt: skip
+    return override(preset("quick"), small | changes)
+
+
+def test_a_classical_run_is_measured_not_trained(run: Run, tmp_path: Path, tiny: list[str]) -> None:
+    words = ["run", "--baseline", "telea", *tiny, "--out", tmp_path]
+    code, out, _ = run(*words)
+    folder = tmp_path / "telea-quick"
+    assert code == 0
+    assert "| telea" in out and "| mean-colour" in out and "not trained" in out
+    assert {p.name for p in folder.iterdir()} >= {"records.csv", "grid.png", "plot.png"}
+    assert not list(folder.glob("*weights*")) and not (folder / "log.csv").exists()
+    # Nothing of the training is part of what it is.
+    before = (folder / "records.csv").stat().st_mtime_ns
+    assert run(*words, "--seed", "3", "--steps", "9", "--images", "sample")[0] == 0
+    assert (folder / "records.csv").stat().st_mtime_ns == before
+    assert run(*words, "--pairs", "1")[0] == 2
+
+
+def test_the_floor_is_not_measured_beside_itself(tmp_path: Path) -> None:
+    run = Experiment(find("mean-colour"), tiny(), tmp_path).execute()
+    records = pd.read_csv(run.folder / "records.csv")
+    assert not records.duplicated(["method", "pair", "metric", "region"]).any()
+
+
+class Killed(BaseException):
+    """Nothing in the program can catch it."""
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_training_killed_in_any_phase_resumes_to_the_same_bits(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Experiment(find(name), tiny(), tmp_path / "whole").execute()
+    killed = Experiment(find(name), tiny(), tmp_path / "killed")
+    checkpoint = Trainer._checkpoint
+
+    def then_killed(self: Trainer, step: int) -> None:
+        checkpoint(self, step)
+        raise Killed
+
+    monkeypatch.setattr(Trainer, "_checkpoint", then_killed)
+    for _ in range(2):  # after steps 5 and 10
+        with pytest.raises(Killed):
+            killed.execute()
+    monkeypatch.undo()
+    killed.execute()
+    assert killed.run.weights.read_bytes() == whole.weights.read_bytes()
+    logs = [
+        pd.read_csv(r.folder / "log.csv").drop(columns="images_per_s") for r in (whole, killed.run)
+    ]
+    pd.testing.assert_frame_equal(*logs)
+
+
+@pytest.mark.parametrize("name", [*LEARNERS, "pconv-common"])
+def test_all_trainable_methods_see_the_same_batches(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bench.training.common import CommonLearner
+
+    seen: dict[str, list[torch.Tensor]] = {"full": [], name: []}
+    method = find(name)
+    for each in (find("full"), method):
+        kind = each.learner() if each.learner else CommonLearner
+        step = kind.step
+
+        def watched(self, image, mask, number, step=step, each=each):  # type: ignore[no-untyped-def]
+            seen[each.name] += [image.clone(), mask.clone()]
+            return step(self, image, mask, number)
+
+        monkeypatch.setattr(kind, "step", watched)
+        Experiment(each, tiny(steps=3), tmp_path).execute()
+        monkeypatch.undo()
+    assert len(seen["full"]) == 6
+    assert all(map(torch.equal, seen["full"], seen[name]))
+
+
+def test_compare_runs_all_and_prints_costs_and_the_papers_numbers_apart(
+    run: Run, tmp_path: Path, tiny: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(name: str, model: Model, device: str) -> cost.Cost:
+        return cost.Cost(name, 1234 if name == "pconv" else 0, 0, 9.87, None, "CPU, 2 threads")
+
+    monkeypatch.setattr(cost, "measure", measure)
+    words = ["compare", "--methods", "full,pconv,telea,mean-colour", *tiny, "--out", tmp_path]
+    code, out, _ = run(*words)
+    assert code == 0
+    assert out.count("## Settings") == 1  # one table for all of them
+    psnr = out.split("**")[2]
+    rows = {line.split("|")[1].strip(): line for line in psnr.splitlines() if "|" in line}
+    assert {"full", "pconv", "telea", "mean-colour"} <= set(rows)
+    assert "28.51" in rows["full"] and "28.32" in rows["pconv"] and "28" not in rows["telea"]
+    costs = out.split("**Cost of filling one image**")[1]
+    assert "1,234" in costs and "9.9" in costs and "CPU, 2 threads" in costs
+    (grid,) = (tmp_path / "comparison").glob("*/figures/side-by-side.png")
+    assert Image.open(grid).size[0] > 1000
+
+
+def test_report_shows_a_users_picture_filled_by_every_run(
+    run: Run, tmp_path: Path, tiny: list[str]
+) -> None:
+    for word, name in (("--variant", "no-gan"), ("--baseline", "telea")):
+        assert run("run", word, name, *tiny, "--out", tmp_path)[0] == 0
+    image, mask = picture(tmp_path / "i.png", 40, 55), hole(tmp_path / "m.png", 40, 55)
+    words = ["report", "--out", tmp_path, "--image", image]
+    code, _, err = run(*words)
+    assert code == 2 and "--mask" in err
+    code, out, _ = run(*words, "--mask", mask)
+    assert code == 0 and "Table 1" not in out  # of this comparison the paper has nothing
+    saved = {p: p.read_bytes() for p in tmp_path.glob("*-quick*/pictures/*.png")}
+    for path in saved:
+        path.unlink()  # the report makes them again from the weights
+    assert run("report", "--out", tmp_path)[0] == 0
+    assert saved and all(path.read_bytes() == content for path, content in saved.items())
+    folder = tmp_path / "report" / "removal"
+    assert {p.name for p in folder.iterdir()} == {
+        "input.png", "no-gan.png", "telea.png", "removal.png"
+    }  # fmt: skip
+    before = np.asarray(Image.open(image))
+    for name in ("no-gan", "telea"):
+        assert np.array_equal(np.asarray(Image.open(folder / f"{name}.png"))[12:], before[12:])
+
+
+def test_a_failing_method_is_named_and_the_others_are_compared(
+    run: Run, tmp_path: Path, tiny: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(name: str) -> None:
+        raise RuntimeError("no library")
+
+    monkeypatch.setattr(cost, "of_run", lambda folder: None)
+    monkeypatch.setattr("baselines.classical.fills.build", fail)
+    words = ["compare", "--methods", "no-gan,telea", *tiny, "--references", "", "--out", tmp_path]
+    code, out, err = run(*words)
+    assert code == 2
+    assert "| no-gan" in out and "failed: telea: no library" in err
+    assert json.loads((tmp_path / "telea-quick" / "state.json").read_text())["state"] == "failed"
+
+
+@pytest.mark.parametrize("name", ["patchmatch", "telea"])
+def test_inpaint_takes_a_classical_method_without_weights(
+    run: Run, tmp_path: Path, name: str
+) -> None:
+    image, mask = picture(tmp_path / "i.png", 40, 55), hole(tmp_path / "m.png", 40, 55)
+    out = tmp_path / "o.png"
+    code, _, _ = run("inpaint", "--baseline", name, "--image", image, "--mask", mask, "--out", out)
+    assert code == 0
+    before, after = np.asarray(Image.open(image)), np.asarray(Image.open(out))
+    assert np.array_equal(before[12:], after[12:]) and not np.array_equal(before, after)
+
+
+def test_weights_of_a_baseline_are_measured(run: Run, tmp_path: Path, tiny: list[str]) -> None:
+    assert run("run", "--baseline", "global-local", *tiny, "--out", tmp_path)[0] == 0
+    weights = tmp_path / "global-local-quick-seed0" / "weights.safetensors"
+    size = ["--size", "64", "--resize", "88", "--width", "4", "--pairs", "2"]
+    words = ["--baseline", "global-local", "--weights", weights, *size, "--out", tmp_path]
+    code, out, _ = run("evaluate", *words)
+    assert code == 0 and "| global-local" in out
+
+
+def test_splits_are_recorded(tmp_path: Path) -> None:
+    run = Experiment(find("no-gan"), tiny(steps=1), tmp_path).execute()
+    splits = json.loads((run.folder / "splits.json").read_text())
+    assert splits["val"]["names"] == ["rocket"]
+    assert splits["train"]["images"] == 6 and splits["test"]["source"] == "sample"

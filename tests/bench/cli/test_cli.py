@@ -1,0 +1,289 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from bench.cli.parser import main
+from tests.bench.conftest import Run
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny finished run; tests leave it as it is."""
+    from tests.conftest import TINY
+
+    out = tmp_path_factory.mktemp("runs")
+    assert main(["run", "--variant", "forward", *TINY, "--out", str(out)]) == 0
+    return out / "forward-quick-seed0"
+
+
+def picture(path: Path, height: int, width: int, seed: int = 0) -> Path:
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def hole(path: Path, height: int, width: int, share: float = 0.3) -> Path:
+    pixels = np.zeros((height, width), np.uint8)
+    pixels[: round(height * share)] = 255
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def test_list_shows_name_summary_difference_and_parameters(run: Run) -> None:
+    code, out, _ = run("list")
+    assert code == 0
+    row = next(line for line in out.splitlines() if line.startswith("| unlearned"))
+    assert "attention=inverse" in row and "41,835,008" in row
+    assert "68,317,748" in next(line for line in out.splitlines() if line.startswith("| full"))
+
+
+def test_run_ends_with_table_plot_grid_and_records(finished: Path) -> None:
+    for name in ("plot.png", "grid.png", "curves.png"):
+        assert Image.open(finished / name).size[0] > 600
+    table = (finished / "table.md").read_text()
+    assert "| forward" in table and "| mean-colour" in table and "Quick preset" in table
+    assert "no ImageNet weights of AlexNet" in table or "LPIPS" in table
+    records = pd.read_csv(finished / "records.csv")
+    assert set(records["region"]) == {"composite", "raw", "hole"}
+    assert records.groupby("method")["pair"].nunique().to_dict() == {"forward": 8, "mean-colour": 8}
+    assert len(list((finished / "samples").glob("*.png"))) == 2
+    steps = pd.read_csv(finished / "log.csv")["step"].tolist()
+    assert steps == [1, 2, 3, 4, 5, 6]
+    scalars = pd.read_csv(finished / "scalars.csv")
+    assert scalars["step"].tolist() == [0, 3, 6]
+    a = scalars["mask_branch.levels.0.attention.a"]
+    assert a[0] == 1.1 and a[2] != 1.1
+
+
+def test_a_finished_run_is_skipped_and_another_config_is_refused(
+    run: Run, finished: Path, tiny: list[str]
+) -> None:
+    before = (finished / "weights.safetensors").stat().st_mtime_ns
+    words = ["run", "--variant", "forward", *tiny, "--out", finished.parent]
+    assert run(*words)[0] == 0
+    assert (finished / "weights.safetensors").stat().st_mtime_ns == before
+    code, _, err = run(*words, "--lr", "0.5")
+    assert code == 2
+    assert "training.lr: 0.003 -> 0.5" in err and "--redo" in err
+    assert (finished / "weights.safetensors").stat().st_mtime_ns == before
+
+
+def test_redo_with_bad_input_loses_nothing(run: Run, finished: Path, tiny: list[str]) -> None:
+    words = ["run", "--variant", "forward", *tiny, "--out", finished.parent, "--redo"]
+    for wrong in (["--references", "nobody"], ["--lpips-weights", "absent.pth"]):
+        assert run(*words, *wrong)[0] == 2
+        assert (finished / "weights.safetensors").exists()
+
+
+def test_redo_replaces_a_run(run: Run, tmp_path: Path, tiny: list[str]) -> None:
+    words = ["run", "--variant", "no-gan", *tiny, "--out", tmp_path]
+    assert run(*words)[0] == 0
+    assert run(*words, "--steps", "4", "--redo")[0] == 0
+    assert pd.read_csv(tmp_path / "no-gan-quick-seed0" / "log.csv")["step"].max() == 4
+
+
+def test_no_gan_trains_no_critic(run: Run, tmp_path: Path, tiny: list[str]) -> None:
+    assert run("run", "--variant", "no-gan", *tiny, "--out", tmp_path)[0] == 0
+    columns = pd.read_csv(tmp_path / "no-gan-quick-seed0" / "log.csv").columns
+    assert "adversarial" not in columns and "pixel" in columns
+
+
+def test_report_is_made_from_records_alone(run: Run, finished: Path) -> None:
+    table = (finished / "table.md").read_text()
+    for name in ("table.md", "plot.png", "grid.png"):
+        (finished / name).unlink()
+    code, out, _ = run("report", "--out", finished.parent)
+    assert code == 0
+    assert (finished / "table.md").read_text() == table
+    assert all((finished / f"{name}.png").exists() for name in ("plot", "grid", "curves"))
+    assert "paper (0.1, 0.2]" in out and "27.80" in out  # Table 2, forward
+
+
+def test_evaluate_repeats_the_runs_numbers(run: Run, finished: Path, tmp_path: Path) -> None:
+    assert run("evaluate", "--run", finished, "--out", tmp_path)[0] == 0
+    (path,) = tmp_path.glob("evaluations/*/records.csv")
+    again, first = pd.read_csv(path), pd.read_csv(finished / "records.csv")
+    assert again["value"].equals(first["value"])
+    assert again["manifest"].equals(first["manifest"])
+    assert "6 steps of batch 2" in path.with_name("table.md").read_text()
+
+
+def test_evaluate_takes_a_checkpoint(run: Run, finished: Path, tmp_path: Path) -> None:
+    last = finished / "checkpoints" / "00000006" / "model.safetensors"
+    assert run("evaluate", "--run", finished, "--weights", last, "--out", tmp_path)[0] == 0
+    (path,) = tmp_path.glob("evaluations/*/records.csv")
+    again, first = pd.read_csv(path), pd.read_csv(finished / "records.csv")
+    assert again["value"].equals(first["value"])
+    earlier = last.parent.with_name("00000003") / last.name
+    assert run("evaluate", "--run", finished, "--weights", earlier, "--out", tmp_path)[0] == 0
+    assert len(list(tmp_path.glob("evaluations/*/records.csv"))) == 2
+
+
+def test_evaluate_on_a_manifest_uses_its_pairs(run: Run, finished: Path, tmp_path: Path) -> None:
+    words = ["evaluate", "--run", finished, "--out", tmp_path, "--pairs", 5]
+    assert run(*words, "--manifest", finished / "manifest.json")[0] == 0
+    (path,) = tmp_path.glob("evaluations/*/records.csv")
+    assert pd.read_csv(path)["pair"].nunique() == 8
+
+
+def test_ablate_runs_skips_and_prints_the_papers_numbers_apart(
+    run: Run, finished: Path, tiny: list[str]
+) -> None:
+    before = (finished / "weights.safetensors").stat().st_mtime_ns
+    words = ["ablate", "--variants", "forward,3x3", *tiny, "--out", finished.parent]
+    code, out, _ = run(*words)
+    assert code == 0
+    assert (finished / "weights.safetensors").stat().st_mtime_ns == before
+    header = next(line for line in out.splitlines() if line.startswith("| method"))
+    assert header.count("paper") == 4
+    (folder,) = (finished.parent / "ablation").iterdir()
+    assert {"tables.md", "tables.tex", "metrics.csv", "report.html"} <= {
+        p.name for p in folder.iterdir()
+    }
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (37, 90), (130, 64)])
+def test_inpaint_fills_any_size_and_keeps_known_pixels(
+    run: Run, finished: Path, tmp_path: Path, height: int, width: int
+) -> None:
+    image = picture(tmp_path / "image.png", height, width)
+    mask = hole(tmp_path / "mask.png", height, width)
+    out = tmp_path / "filled.png"
+    code, _, _ = run("inpaint", "--run", finished, "--image", image, "--mask", mask, "--out", out)
+    assert code == 0
+    before, after = np.asarray(Image.open(image)), np.asarray(Image.open(out))
+    rows = round(height * 0.3)
+    assert np.array_equal(before[rows:], after[rows:])
+    assert not np.array_equal(before[:rows], after[:rows])
+
+
+def test_inpaint_in_bf16_is_near_single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from bench.config import Model
+    from bench.evaluation import inpaint
+    from bench.networks.layers import initialise
+    from bench.registry import find
+
+    network = find("full").build(Model(width=4, depth=3))
+    initialise(network, 0, lambda parameter: 0.2)
+    image, mask = torch.rand(1, 3, 40, 40), torch.ones(1, 1, 40, 40)
+    mask[..., 10:30, 10:30] = 0
+    outputs = []
+    for units in (False, True):
+        monkeypatch.setattr(inpaint, "has_bf16_units", lambda where, u=units: u)
+        outputs.append(inpaint.fill(network, image, mask, torch.device("cpu")))
+    assert outputs[1].dtype == torch.float32
+    known = mask.expand_as(image) > 0.5
+    assert torch.equal(outputs[1][known], image[known])
+    assert 0 < (outputs[0] - outputs[1]).abs().max() < 0.1
+
+
+def test_inpaint_polarity_is_declared(run: Run, finished: Path, tmp_path: Path) -> None:
+    image, mask = picture(tmp_path / "i.png", 64, 64), hole(tmp_path / "m.png", 64, 64)
+    words = ["inpaint", "--run", finished, "--image", image, "--mask", mask]
+    out = tmp_path / "o.png"
+    assert run(*words, "--out", out, "--polarity", "hole-black")[0] == 0
+    before, after = np.asarray(Image.open(image)), np.asarray(Image.open(out))
+    assert np.array_equal(before[:19], after[:19])
+
+
+def test_inpaint_refuses_what_cannot_be_filled(run: Run, finished: Path, tmp_path: Path) -> None:
+    image, out = picture(tmp_path / "i.png", 64, 64), tmp_path / "o.png"
+    cases = {
+        "must be of one size": hole(tmp_path / "size.png", 64, 65),
+        "no known pixel": hole(tmp_path / "all.png", 64, 64, 1.0),
+        "no hole": hole(tmp_path / "none.png", 64, 64, 0.0),
+        "no file": tmp_path / "absent.png",
+    }
+    for text, mask in cases.items():
+        code, _, err = run(
+            "inpaint", "--run", finished, "--image", image, "--mask", mask, "--out", out
+        )
+        assert (code, text in err, out.exists()) == (2, True, False), text
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["rum"], "unknown command 'rum'; did you mean run"),
+        (["run", "--variant", "frward"], "unknown variant 'frward'; did you mean forward"),
+        (["run", "--variant", "full", "--batchsize", "3"], "did you mean --batch-size"),
+        (["run", "--variant", "full", "--steps", "many"], "--steps"),
+        (["run", "--variant", "full", "--preset", "quik"], "did you mean quick"),
+        (["run", "--variant", "released"], "--weights"),
+        (["run", "--variant", "full", "--images", "sampel"], "did you mean sample"),
+        (["run", "--variant", "full", "--masks", "stroks"], "did you mean strokes"),
+        (["run", "--variant", "full", "--images", "folder:/no/such/place"], "/no/such/place"),
+        (["run", "--variant", "full", "--test-masks", "masks:/no/such"], "--polarity"),
+        (["run", "--variant", "full", "--references", "full"], "--references full"),
+        (["run", "--variant", "full", "--batch-size", "1", "--depth", "7"], "--batch-size 1"),
+        (["run"], "--variant"),
+        (["run", "--variant", "full", "--baseline", "pconv"], "not allowed with"),
+        (["run", "--baseline", "full"], "unknown baseline 'full'"),
+        (["run", "--baseline", "patch-match"], "did you mean patchmatch"),
+        (["compare", "--methods", "full,pconf"], "did you mean pconv"),
+        (["compare", "--methods", "full,released"], "--weights"),
+        (["run", "--variant", "full", "--preset", "paper"], "Paris StreetView is not in"),
+        (["run", "--baseline", "telea", "--images", "places365"], "Places365-standard is not in"),
+        (["run", "--variant", "full", "--masks", "qd-imd"], "QD-IMD is not in"),
+        (["run", "--variant", "full", "--masks", "nvidia:/no/such"], "/no/such"),
+        (["evaluate"], "--run DIR"),
+        (["evaluate", "--run", "/no/such/run"], "/no/such/run"),
+        (["report", "--out", "/no/such/runs"], "no finished run"),
+        (["speed", "--only", "trainign"], "did you mean training"),
+        (["run", "--variant", "full", "--out", "/proc/nowhere"], "/proc/nowhere"),
+    ],
+)
+def test_bad_words_get_one_line_and_code_2(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))  # named data sets lie below it
+    code, _, err = run(*words)
+    assert code == 2
+    line = err.strip().splitlines()[-1]
+    assert line.startswith("error: ") and text in line
+    assert not list(tmp_path.glob("runs/*/state.json"))
+
+
+def test_bad_images_are_named(run: Run, tmp_path: Path, tiny: list[str]) -> None:
+    folder = tmp_path / "photos"
+    words = ["run", "--variant", "full", *tiny, "--images", f"folder:{folder}", "--out", tmp_path]
+    folder.mkdir()
+    assert "holds no images" in run(*words)[2]
+    for split in ("train", "val", "test"):
+        for number in range(2):
+            picture(folder / split / f"{number}.png", 100, 120, number)
+    small = picture(folder / "train" / "small.png", 40, 300)
+    code, _, err = run(*words)
+    assert code == 2 and "small.png is 40 pixels" in err
+    small.unlink()
+    whole = (folder / "train" / "0.png").read_bytes()
+    (folder / "train" / "0.png").write_bytes(whole[: len(whole) // 2])
+    code, _, err = run(*words)
+    assert code == 2 and "0.png is damaged or truncated" in err
+    assert not (tmp_path / "full-quick-seed0" / "state.json").exists()
+    (folder / "train" / "0.png").write_bytes(whole)
+    assert run(*words)[0] == 0
+
+
+def test_missing_vgg16_weights_say_how_to_mend_it(
+    run: Run, tmp_path: Path, tiny: list[str]
+) -> None:
+    words = ["run", "--variant", "full", *tiny, "--out", tmp_path, "--features", "vgg16"]
+    code, _, err = run(*words, "--vgg16-weights", tmp_path / "absent.pth")
+    assert code == 2 and "absent.pth" in err
+
+
+def test_masks_that_fall_in_no_bucket_are_said(run: Run, tmp_path: Path, tiny: list[str]) -> None:
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    hole(folder / "a.png", 64, 64, 0.25)
+    words = ["run", "--variant", "full", *tiny, "--out", tmp_path, "--polarity", "hole-white"]
+    code, _, err = run(*words, "--test-masks", f"masks:{folder}")
+    assert code == 2 and "(0.1, 0.2]" in err

@@ -1,0 +1,261 @@
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.core.errors import UserError
+from bench.data.images.sources import Split
+from bench.data.masks import published as named_masks
+from bench.data.masks.generated import generate, hole_ratio
+from bench.data.masks.sources import MaskSource, read_mask, resolve
+
+MaskMaker = Callable[[Mapping[str, float]], Path]
+# Two for each bucket, by the ranges that the numbers stand for, and one below and above them.
+NVIDIA = {
+    "00007.png": 0.05, "02000.png": 0.15, "03999.png": 0.19, "04000.png": 0.21, "05001.png": 0.25,
+    "06000.png": 0.35, "07002.png": 0.39, "08000.png": 0.45, "09999.png": 0.41, "11999.png": 0.55,
+}  # fmt: skip
+
+
+def bucketed(masks: MaskSource, count: int = 2, size: int = 64) -> dict[str, list[str]]:
+    found = masks.by_bucket(size, 0, "test", count)
+    return {bucket: sorted(name for name, _ in row) for bucket, row in found.items()}
+
+
+def save(path: Path, white: float, size: int = 64) -> None:
+    """A mask whose left part is white."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.zeros((size, size), np.uint8)
+    pixels[:, : round(white * size)] = 255
+    Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture
+def quick_draw(tmp_path: Path) -> Path:
+    """A data root with QD-IMD: 20 % black in training masks, 30 % in test masks."""
+    for part, black in (("train", 0.2), ("test", 0.3)):
+        for i in range(4):
+            save(tmp_path / "qd_imd" / part / f"{i:05}_{part}.png", 1 - black)
+    return tmp_path
+
+
+def test_nvidia_is_found_under_the_data_root_or_at_its_path(mask_folder: MaskMaker) -> None:
+    folder = mask_folder(NVIDIA)
+    named = resolve(f"nvidia:{folder}", "", Path("/no/data/root"))
+    moved = folder.rename(folder.parent / "nvidia_masks")
+    found = resolve("nvidia", "", moved.parent)
+    assert found.name == named.name == "10 files, hole white"
+    assert bucketed(found) == {
+        "(0.1, 0.2]": ["02000.png", "03999.png"],
+        "(0.2, 0.3]": ["04000.png", "05001.png"],
+        "(0.3, 0.4]": ["06000.png", "07002.png"],
+        "(0.4, 0.5]": ["08000.png", "09999.png"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "polarity", "share", "overrides"),
+    [
+        ("nvidia", "", 0.25, False),
+        ("nvidia", "hole-white", 0.25, False),
+        ("nvidia", "hole-black", 0.75, True),
+        ("qd-imd", "", 0.75, False),
+        ("qd-imd", "hole-black", 0.75, False),
+        ("qd-imd", "hole-white", 0.25, True),
+        ("paper", "", 0.25, False),
+        ("paper", "hole-black", 0.75, True),
+    ],
+)
+def test_the_name_says_what_the_hole_is_but_for_an_override(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    kind: str,
+    polarity: str,
+    share: float,
+    overrides: bool,
+) -> None:
+    file = "00001_train.png" if kind == "qd-imd" else "00001.png"
+    save(tmp_path / file, white=0.25)
+    with caplog.at_level(logging.WARNING):
+        masks = resolve(f"{kind}:{tmp_path}", polarity, tmp_path)
+    assert hole_ratio(masks.load(file, 64)) == share
+    assert (f"--polarity {polarity} overrides that of the {kind} masks" in caplog.text) == overrides
+
+
+def test_wrong_claims_are_reported_once_and_the_measured_ratio_decides(
+    mask_folder: MaskMaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = {"02001.png": 0.45, "00001.png": 0.15, "10000.png": 0.05, "06003.png": 0.31}
+    folder = mask_folder({**NVIDIA, **wrong, "free.png": 0.35, "12000.png": 0.35, "1e2.png": 0.3})
+    masks = resolve(f"nvidia:{folder}", "", Path("/no/data/root"))
+    with caplog.at_level(logging.WARNING):
+        found = bucketed(masks, count=99)  # more than there are, so that all are looked at
+    assert len(caplog.records) == 1
+    assert "at 64 px: 3 of the 14 masks looked at" in caplog.text
+    for name, claim, ratio in (
+        ("02001.png", "(0.1, 0.2]", "0.44995"),
+        ("00001.png", "(0.01, 0.1]", "0.14990"),
+        ("10000.png", "(0.5, 0.6]", "0.05005"),
+    ):
+        assert f"{name} claims {claim}, has {ratio}" in caplog.text
+    assert "the measured ratio decides" in caplog.text
+    assert "02001.png" in found["(0.4, 0.5]"]
+    assert {"free.png", "12000.png"} <= set(found["(0.3, 0.4]"])
+
+
+def test_no_more_than_three_examples_are_given(
+    mask_folder: MaskMaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = mask_folder({f"{i:05d}.png": 0.25 for i in range(5)})
+    with caplog.at_level(logging.WARNING):
+        bucketed(resolve(f"nvidia:{folder}", "", folder))
+    assert "5 of the 5 masks" in caplog.text
+    assert caplog.text.count("claims (0.01, 0.1]") == 3
+
+
+def test_right_claims_are_not_warned_of(
+    mask_folder: MaskMaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    # 0.5 of 64 x 64 pixels is the closed end of the fifth range.
+    folder = mask_folder({**NVIDIA, "08001.png": 0.5})
+    with caplog.at_level(logging.WARNING):
+        bucketed(resolve(f"nvidia:{folder}", "", folder), count=99)
+        # The names of other files stand for nothing.
+        bucketed(resolve(f"masks:{folder}", "hole-white", folder), count=99)
+    assert caplog.text == ""
+
+
+def test_masks_are_chosen_as_from_any_folder(mask_folder: MaskMaker) -> None:
+    folder = mask_folder({**NVIDIA, "02001.png": 0.45})
+    nvidia, plain = (
+        resolve(f"{kind}:{folder}", "hole-white", folder) for kind in ("nvidia", "masks")
+    )
+    assert nvidia.digest == plain.digest
+    for seed in range(4):
+        one, other = (m.by_bucket(64, seed, "test", 1) for m in (nvidia, plain))
+        assert [[n for n, _ in row] for row in one.values()] == [
+            [n for n, _ in row] for row in other.values()
+        ]
+        assert np.array_equal(
+            nvidia.training(64, (0.1, 0.5), 0, seed), plain.training(64, (0.1, 0.5), 0, seed)
+        )
+
+
+@pytest.mark.parametrize("kind", ["nvidia", "paper"])
+def test_folder_of_other_masks_is_refused(tmp_path: Path, kind: str) -> None:
+    for name in ("left.png", "12000.png", "000001.png", "1_1.png"):
+        save(tmp_path / name, 0.25)
+    with pytest.raises(UserError, match=r"none of NVIDIA's test masks, 00000\.png.*masks:PATH"):
+        resolve(f"{kind}:{tmp_path}", "", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "folder", "parts"),
+    [
+        ("nvidia", "nvidia_masks", ("nv-adlr.github.io", "CC BY-NC-SA 4.0", "11999.png")),
+        ("paper", "nvidia_masks", ("nv-adlr.github.io", "CC BY-NC-SA 4.0", "11999.png")),
+        ("qd-imd", "qd_imd", ("github.com/karfly/qd-imd", "train/00000_train.png")),
+    ],
+)
+def test_missing_set_says_where_it_comes_from_and_its_layout(
+    tmp_path: Path, kind: str, folder: str, parts: tuple[str, ...]
+) -> None:
+    for spec, place in ((kind, tmp_path / folder), (f"{kind}:{tmp_path / 'x'}", tmp_path / "x")):
+        with pytest.raises(UserError) as caught:
+            resolve(spec, "", tmp_path)
+        text = str(caught.value)
+        assert all(part in text for part in (f"not in {place};", "--data-root", *parts))
+        assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("split", "part", "share"),
+    [("train", "train", 0.2), ("val", "train", 0.2), ("test", "test", 0.3)],
+)
+def test_quick_draw_masks_stand_in_the_part_of_the_split(
+    quick_draw: Path, split: Split, part: str, share: float
+) -> None:
+    for spec in ("qd-imd", f"qd-imd:{quick_draw / 'qd_imd'}"):
+        masks = resolve(spec, "", quick_draw, split)
+        assert masks.name == "4 files, hole black"
+        for position in range(8):
+            ratio = hole_ratio(masks.training(64, (0.1, 0.5), 0, position))
+            assert ratio == pytest.approx(share, abs=0.01)
+        assert masks.load(f"{part}/00002_{part}.png", 64)[:, -1].max() == 0
+
+
+def test_missing_part_of_quick_draw_is_named(quick_draw: Path) -> None:
+    for file in (quick_draw / "qd_imd" / "test").iterdir():
+        file.unlink()
+    resolve("qd-imd", "", quick_draw, "train")
+    with pytest.raises(UserError, match=r"test part of QD-IMD is not in .*test/00000_test.png"):
+        resolve("qd-imd", "", quick_draw, "test")
+
+
+def test_paper_mix_lists_shapes_and_files(
+    mask_folder: MaskMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(named_masks, "PAPER_SHAPES", 20)
+    folder = mask_folder(NVIDIA)
+    masks = resolve(f"paper:{folder}", "", folder)
+    assert masks.name == "20 shapes and 10 files, hole white"
+    found = bucketed(masks, count=99)
+    shapes = [f"paper shapes/{i}" for i in range(20)]
+    assert found["(0.1, 0.2]"] == ["02000.png", "03999.png"]
+    assert found["(0.2, 0.3]"] == sorted(["04000.png", "05001.png", *shapes])
+    assert found["(0.4, 0.5]"] == ["08000.png", "09999.png"]
+
+
+def test_paper_mix_loads_by_name(mask_folder: MaskMaker) -> None:
+    folder = mask_folder(NVIDIA)
+    masks = resolve(f"paper:{folder}", "", folder)
+    shape = generate(("shapes",), 64, (0.2, 0.3), 0, "paper shapes", 5999)
+    assert np.array_equal(masks.load("paper shapes/5999", 64), shape)
+    assert np.array_equal(masks.load("06000.png", 64), read_mask(folder / "06000.png", True, 64))
+    with pytest.raises(UserError, match=r"mask paper shapes/6000 .*--test-masks"):
+        masks.load("paper shapes/6000", 64)
+
+
+def test_paper_mix_is_a_third_shapes_in_training(tmp_path: Path) -> None:
+    folder = tmp_path / "nvidia_masks"
+    save(folder / "00000.png", 0.5)
+    for i in range(1, 12000):
+        (folder / f"{i:05d}.png").hardlink_to(folder / "00000.png")
+    masks = resolve("paper", "", tmp_path)
+    assert masks.name == "6000 shapes and 12000 files, hole white"
+    drawn = [masks.training(64, (0.1, 0.5), 0, position) for position in range(900)]
+    shapes = [mask for mask in drawn if hole_ratio(mask) != 0.5]
+    assert 240 <= len(shapes) <= 360  # 300 of 900, and four standard deviations
+    assert all(0.2 < hole_ratio(mask) <= 0.3 for mask in shapes)
+    left = sum(mask[0, 0] == 0 for mask in drawn if hole_ratio(mask) == 0.5)
+    assert 230 <= left <= 370  # mirrored at random
+
+
+def test_paper_mix_reports_wrong_claims_of_files(
+    mask_folder: MaskMaker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(named_masks, "PAPER_SHAPES", 5)
+    folder = mask_folder({**NVIDIA, "02001.png": 0.45})
+    with caplog.at_level(logging.WARNING):
+        bucketed(resolve(f"paper:{folder}", "", folder), count=99)
+    assert "1 of the 11 masks looked at" in caplog.text
+
+
+def test_digests_of_named_sets_differ_and_do_not_depend_on_the_place(
+    mask_folder: MaskMaker, tmp_path: Path
+) -> None:
+    folder = mask_folder(NVIDIA)
+
+    def digests(at: Path) -> list[str]:
+        return [
+            resolve(f"{kind}:{at}", polarity, at).digest
+            for kind in ("nvidia", "paper")
+            for polarity in ("", "hole-black")
+        ]
+
+    before = digests(folder)
+    assert len(set(before)) == 4
+    assert digests(folder.rename(tmp_path / "moved")) == before

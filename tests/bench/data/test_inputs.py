@@ -1,0 +1,100 @@
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.config import Config, override
+from bench.core.errors import UserError
+from bench.data import inputs as assemble
+from bench.data.images.sources import SPLITS
+from bench.presets import preset
+
+MaskMaker = Callable[[Mapping[str, float]], Path]
+SHARES = {f"0{2 * b + 2}00{k}.png": 0.15 + 0.1 * b for b in range(4) for k in range(2)}
+
+
+@pytest.fixture
+def root(tmp_path: Path, mask_folder: MaskMaker) -> Path:
+    """A data root with a tiny Paris StreetView and tiny NVIDIA masks."""
+    base = tmp_path / "data"
+    stream = np.random.default_rng(0)
+    for i in range(6):
+        below = "paris_train_original" if i < 4 else "paris_eval/paris_eval_gt"
+        path = base / "paris_streetview" / below / (f"{i}.JPG" if i < 4 else f"00{i}_im.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(stream.integers(0, 256, (70, 90, 3), dtype=np.uint8)).save(path)
+    mask_folder(SHARES).rename(base / "nvidia_masks")
+    return base
+
+
+def tiny(root: Path, **values: object) -> Config:
+    small = {"size": 64, "resize": 66, "pairs": 2, "batch_size": 2, "data_root": str(root)}
+    return override(preset("paper"), {**small, **values})
+
+
+def test_the_papers_preset_runs_on_the_papers_data(root: Path, tmp_path: Path) -> None:
+    config = tiny(root)
+    cache = tmp_path / "cache"
+    images, masks = assemble.training_batches(config, cache)[0]
+    assert images.shape == (2, 3, 64, 64)
+    assert masks.shape == (2, 1, 64, 64)
+    assert "6000 shapes and 8 files" in assemble.training_batches(config, cache).masks.name
+    pairs = assemble.test_pairs(config, cache)
+    assert {p.image for p in pairs.manifest.pairs} == {"004_im.png", "005_im.png"}
+    assert len(pairs) == 8
+    held_out = {p.image for p in assemble.validation_pairs(config, cache).manifest.pairs}
+    assert held_out == set(assemble.splits(config, cache)["val"]["names"])
+
+
+def test_the_papers_preset_without_data_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="Paris StreetView is not in"):
+        assemble.training_batches(tiny(tmp_path), tmp_path / "cache")
+    config = tiny(tmp_path, images="sample")
+    for make in (assemble.training_batches, assemble.test_pairs, assemble.validation_pairs):
+        with pytest.raises(UserError, match=r"NVIDIA.* is not in .*nvidia_masks"):
+            make(config, tmp_path / "cache")
+
+
+def test_masks_of_testing_are_of_the_test_part(root: Path, tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        for b, share in enumerate((0.15, 0.25, 0.35, 0.45)):
+            pixels = np.full((64, 64), 255, np.uint8)
+            pixels[:, : round(64 * share)] = 0
+            path = root / "qd_imd" / part / f"{b:05}_{part}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+    config = tiny(root, masks="qd-imd", pairs=1, validation_pairs=1)
+    tested = assemble.test_pairs(config, tmp_path / "cache").manifest.pairs
+    assert sorted(p.mask for p in tested) == [f"test/{b:05}_test.png" for b in range(4)]
+    held = assemble.validation_pairs(config, tmp_path / "cache").manifest.pairs
+    assert sorted(p.mask for p in held) == [f"train/{b:05}_train.png" for b in range(4)]
+    batches = assemble.training_batches(config, tmp_path / "cache")
+    assert {n.partition("/")[0] for n in batches.masks.names} == {"train"}  # type: ignore[attr-defined]
+
+
+def test_splits_record_what_was_drawn(root: Path, tmp_path: Path) -> None:
+    config = tiny(root)
+    record = assemble.splits(config, tmp_path / "cache")
+    assert record == json.loads(json.dumps(record))
+    assert list(record) == list(SPLITS)
+    assert [record[s]["images"] for s in SPLITS] == [2, 2, 2]
+    assert {record[s]["source"] for s in SPLITS} == {"paris"}
+    assert "names" not in record["train"]
+    assert record["test"]["names"] == ["004_im.png", "005_im.png"]
+    assert len(record["val"]["names"]) == 2
+    batches = assemble.training_batches(config, tmp_path / "cache")
+    assert record["train"]["digest"] == batches.photos.digest
+    assert not set(batches.photos.names) & set(record["val"]["names"])
+    assert len({record[s]["digest"] for s in SPLITS}) == 3
+
+
+def test_splits_name_no_place(root: Path, tmp_path: Path) -> None:
+    folder = root / "paris_streetview" / "paris_eval" / "paris_eval_gt"
+    record = assemble.splits(tiny(root, test_images=f"folder:{folder}"), tmp_path / "cache")
+    assert record["test"]["source"] == "folder"
+    assert record["test"]["names"] == ["004_im.png", "005_im.png"]
+    assert record["val"]["source"] == "paris"
+    assert str(root) not in json.dumps(record)

@@ -1,0 +1,206 @@
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from bench.core.errors import UserError
+from bench.data import cache
+from bench.data import pairs as manifest
+from bench.data.images.decode import read_rgb, resize_shorter
+from bench.data.images.sources import list_folder
+from bench.data.masks.generated import BUCKETS, bucket_label
+from bench.data.masks.sources import GeneratedMasks, resolve
+
+MaskMaker = Callable[[Mapping[str, float]], Path]
+MASKS = GeneratedMasks(("shapes", "boxes"))
+SHARES = {"a.png": 0.15, "b.png": 0.25, "c.png": 0.35, "d.png": 0.45}
+
+
+def make(
+    photos: cache.Photos, per_bucket: int = 4, seed: int = 0, size: int = 64
+) -> manifest.Manifest:
+    return manifest.make(photos, MASKS, size, 66, per_bucket, seed, "test")
+
+
+def test_pairs_are_balanced_over_buckets(photos: cache.Photos) -> None:
+    pairs = make(photos).pairs
+    assert Counter(p.bucket for p in pairs) == {bucket_label(b): 4 for b in BUCKETS}
+    for pair in pairs:
+        low, high = BUCKETS[[bucket_label(b) for b in BUCKETS].index(pair.bucket)]
+        assert low < pair.ratio <= high
+        assert pair.ratio == pytest.approx(float((MASKS.load(pair.mask, 64) == 0).mean()), abs=1e-8)
+
+
+def test_buckets_share_their_crops_and_use_every_photograph(photos: cache.Photos) -> None:
+    pairs = make(photos, per_bucket=6).pairs
+    crops = {
+        bucket_label(b): [(p.image, p.top, p.left) for p in pairs if p.bucket == bucket_label(b)]
+        for b in BUCKETS
+    }
+    assert len({tuple(row) for row in crops.values()}) == 1
+    assert Counter(name for name, _, _ in crops["(0.1, 0.2]"]) == {
+        "a.png": 2,
+        "b.png": 2,
+        "c.png": 2,
+    }
+
+
+def test_crops_lie_anywhere_inside_the_photograph(photos: cache.Photos) -> None:
+    pairs = manifest.make(photos, GeneratedMasks(("boxes",)), 60, 66, 120, 0, "test").pairs
+    for name, (height, width) in zip(photos.names, photos.shapes, strict=True):
+        tops = {p.top for p in pairs if p.image == name}
+        lefts = {p.left for p in pairs if p.image == name}
+        assert tops <= set(range(height - 60 + 1))
+        assert lefts <= set(range(width - 60 + 1))
+        # Of six steps or more, both ends and most between are met.
+        assert len(tops) > 0.5 * (height - 60 + 1)
+        assert len(lefts) > 0.5 * (width - 60 + 1)
+
+
+def test_saved_manifest_reads_back(photos: cache.Photos, tmp_path: Path) -> None:
+    made = make(photos)
+    made.save(tmp_path / "manifest.json")
+    read = manifest.Manifest.read(tmp_path / "manifest.json")
+    assert read == made
+    assert read.hash == made.hash
+
+
+@pytest.mark.parametrize("field", ["top", "mask", "ratio", "bucket"])
+def test_tampered_pair_is_refused(photos: cache.Photos, tmp_path: Path, field: str) -> None:
+    path = tmp_path / "manifest.json"
+    make(photos).save(path)
+    values = json.loads(path.read_text())
+    values["pairs"][5][field] = values["pairs"][0][field] if field != "top" else 1000
+    path.write_text(json.dumps(values))
+    with pytest.raises(UserError, match=r"manifest\.json was changed"):
+        manifest.Manifest.read(path)
+
+
+def test_removed_pair_is_noticed(photos: cache.Photos, tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    make(photos).save(path)
+    values = json.loads(path.read_text())
+    del values["pairs"][0]
+    path.write_text(json.dumps(values))
+    with pytest.raises(UserError, match="was changed"):
+        manifest.Manifest.read(path)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"version": 1, "hash": "x"}', "not json", ""])
+def test_foreign_file_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "foreign.json"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"foreign\.json"):
+        manifest.Manifest.read(path)
+
+
+def test_equal_inputs_give_equal_hashes_and_others_do_not(
+    photos: cache.Photos, album: Path, tmp_path: Path
+) -> None:
+    assert make(photos).hash == make(photos).hash
+    others = [
+        make(photos),
+        make(photos, seed=1),
+        make(photos, size=48),
+        make(photos, per_bucket=3),
+        manifest.make(photos, MASKS, 64, 66, 4, 0, "validation"),
+        manifest.make(photos, GeneratedMasks(("strokes",)), 64, 66, 4, 0, "test"),
+        make(cache.load(list_folder(album)[:2], 66, 64, tmp_path / "cache")),
+    ]
+    assert len({m.hash for m in others}) == len(others)
+
+
+def test_bucket_without_a_mask_is_named(photos: cache.Photos, mask_folder: MaskMaker) -> None:
+    masks = resolve(
+        f"masks:{mask_folder({'a.png': 0.15, 'b.png': 0.25})}", "hole-white", Path("/no/data/root")
+    )
+    with pytest.raises(UserError, match=r"hole ratio in \(0\.3, 0\.4\].*--polarity"):
+        manifest.make(photos, masks, 64, 66, 1, 0, "test")
+
+
+def test_too_few_masks_are_used_again_with_a_warning(
+    photos: cache.Photos, mask_folder: MaskMaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    masks = resolve(
+        f"masks:{mask_folder({**SHARES, 'e.png': 0.16})}", "hole-white", Path("/no/data/root")
+    )
+    with caplog.at_level(logging.WARNING):
+        pairs = manifest.make(photos, masks, 64, 66, 3, 0, "test").pairs
+    assert "bucket (0.1, 0.2]: 2 masks for 3 pairs, used again" in caplog.text
+    assert "bucket (0.4, 0.5]: 1 masks for 3 pairs, used again" in caplog.text
+    assert [p.mask for p in pairs[-3:]] == ["d.png"] * 3
+    assert len({(p.image, p.top, p.left) for p in pairs[-3:]}) == 3
+    assert sorted(Counter(p.mask for p in pairs[:3]).values()) == [1, 2]
+
+
+def test_enough_masks_raise_no_warning(
+    photos: cache.Photos, mask_folder: MaskMaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    masks = resolve(f"masks:{mask_folder(SHARES)}", "hole-white", Path("/no/data/root"))
+    with caplog.at_level(logging.WARNING):
+        manifest.make(photos, masks, 64, 66, 1, 0, "test")
+    assert caplog.text == ""
+
+
+def test_other_images_are_refused(photos: cache.Photos, album: Path, tmp_path: Path) -> None:
+    made = make(photos)
+    Image.new("RGB", (90, 70)).save(album / "a.png")
+    changed = cache.load(list_folder(album), 66, 64, tmp_path / "cache")
+    with pytest.raises(UserError, match="test images are not those the manifest was made from"):
+        manifest.TestPairs(made, changed, MASKS)
+
+
+def test_images_of_another_resize_are_refused(
+    photos: cache.Photos, album: Path, tmp_path: Path
+) -> None:
+    other = cache.load(list_folder(album), 70, 64, tmp_path / "cache")
+    with pytest.raises(UserError, match="--resize"):
+        manifest.TestPairs(make(photos), other, MASKS)
+
+
+def test_mask_changed_on_disk_is_refused(photos: cache.Photos, mask_folder: MaskMaker) -> None:
+    folder = mask_folder(SHARES)
+    masks = resolve(f"masks:{folder}", "hole-white", Path("/no/data/root"))
+    made = manifest.make(photos, masks, 64, 66, 1, 0, "test")
+    pairs = manifest.TestPairs(made, photos, masks)
+    changed = [i for i, p in enumerate(made.pairs) if p.mask == "b.png"]
+    pixels = np.asarray(Image.open(folder / "b.png")).copy()
+    pixels[0, 0] = 255 - pixels[0, 0]
+    Image.fromarray(pixels).save(folder / "b.png")
+    with pytest.raises(UserError, match=r"mask b\.png is not the one"):
+        pairs.batch(changed)
+
+
+def test_batch_holds_the_crops_and_masks(photos: cache.Photos, album: Path) -> None:
+    made = make(photos)
+    pairs = manifest.TestPairs(made, photos, MASKS)
+    assert len(pairs) == 16
+    chosen = [3, 0, 14]
+    images, masks = pairs.batch(chosen)
+    assert (images.shape, images.dtype) == ((3, 3, 64, 64), torch.uint8)
+    assert (masks.shape, masks.dtype) == ((3, 1, 64, 64), torch.uint8)
+    for row, index in enumerate(chosen):
+        pair = made.pairs[index]
+        photo = resize_shorter(read_rgb(album / pair.image), 66)
+        crop = photo[pair.top : pair.top + 64, pair.left : pair.left + 64]
+        assert np.array_equal(images[row].permute(1, 2, 0).numpy(), crop)
+        assert np.array_equal(masks[row, 0].numpy(), MASKS.load(pair.mask, 64))
+        assert 1 - masks[row].double().mean().item() == pytest.approx(pair.ratio, abs=1e-8)
+
+
+def test_manifest_read_back_gives_the_same_pixels(photos: cache.Photos, tmp_path: Path) -> None:
+    made = make(photos)
+    made.save(tmp_path / "m.json")
+    read = manifest.Manifest.read(tmp_path / "m.json")
+    for one, other in zip(
+        manifest.TestPairs(made, photos, MASKS).batch([1, 7]),
+        manifest.TestPairs(read, photos, MASKS).batch([1, 7]),
+        strict=True,
+    ):
+        assert torch.equal(one, other)

@@ -1,0 +1,76 @@
+"""What a method costs, against counts by hand."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from baselines.global_local import generator
+from bench.config import Model
+from bench.profiling import cost
+from bench.registry import find
+
+
+def test_a_networks_cost_is_counted_and_measured() -> None:
+    model = Model(4, 3)
+    found = cost.measure("global-local", model, "cpu")
+    assert found.parameters == find("global-local").parameters(model)
+    side, multiply_adds = 256, 0
+    for row in generator(model):
+        if row.up:  # a transposed convolution works once per input place
+            multiply_adds += row.kernel**2 * row.inputs * row.outputs * side**2
+            side *= 2
+        else:
+            side //= row.stride
+            multiply_adds += row.kernel**2 * row.inputs * row.outputs * side**2
+    assert side == 256 and found.multiply_adds == multiply_adds
+    assert found.milliseconds > 0 and found.device.startswith("CPU")
+    # Two feature maps of the first layer must be alive at once.
+    assert found.peak_mib is None or found.peak_mib > 2 * 4 * 4 * 256**2 / 2**20
+
+
+def test_an_algorithm_has_no_parameters() -> None:
+    found = cost.measure("mean-colour", Model(), "cpu")
+    assert (found.parameters, found.multiply_adds) == (0, 0)
+
+
+@pytest.mark.skipif(not cost.Memory.STATUS.exists(), reason="the system has no /proc")
+def test_peak_is_what_was_in_use_at_once() -> None:
+    # A process of its own: this one may have kept freed blocks that it would fill again.
+    code = (
+        "import torch; from bench.profiling import cost\n"
+        "memory = cost.Memory(torch.device('cpu'))\n"
+        "for _ in range(3): torch.ones(16 * 2**20).sum()\n"  # one after the other: 64 MiB, not 192
+        "print(memory.peak())"
+    )
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert 60 < float(found.stdout) < 120
+
+
+def test_a_run_is_measured_once_on_each_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    example = cost.Cost("telea", 0, 0, 1.5, None, "CPU, 2 threads")
+
+    def measure(name: str, model: Model, device: str) -> cost.Cost:
+        asked.append(name)
+        return example
+
+    from bench.config import to_dict
+    from bench.core.files import write_json
+    from bench.presets import preset
+
+    write_json(tmp_path / "state.json", {"state": "finished", "reason": ""})
+    write_json(tmp_path / "config.json", to_dict(preset("quick")))
+    write_json(tmp_path / "identity.json", {"method": "telea"})
+    monkeypatch.setattr(cost, "measure", measure)
+    for device, times in (("CPU, 2 threads", 1), ("CPU, 2 threads", 1), ("another", 2)):
+        monkeypatch.setattr(cost, "environment", lambda device=device: {"device": device})
+        cost.of_run(tmp_path)
+        assert len(asked) == times
+    assert json.loads((tmp_path / "cost.json").read_text())["milliseconds"] == 1.5
