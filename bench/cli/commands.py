@@ -228,7 +228,7 @@ def _remove_object(args: argparse.Namespace, folders: Sequence[Path], out: Path)
     for folder in folders:
         method, network = experiment.network_of_run(folder)
         if method.name not in filled:  # the first seed
-            picture = inpaint.fill(network, image, mask, device.choose("auto"))
+            picture = inpaint.fill_picture(network, image, mask, device.choose("auto"))
             filled[method.name] = inpaint.save(out / f"{method.name}.png", picture)
     figures.removal(holes, filled, out / "removal.png")
     return out / "removal.png"
@@ -247,7 +247,7 @@ def inpaint(args: argparse.Namespace) -> int:
     else:
         method, config, file = _weights(args, start)
         network = experiment.load_network(method, config, file)
-    inpaint.save(args.out, inpaint.fill(network, image, mask, device.choose(args.device)))
+    inpaint.save(args.out, inpaint.fill_picture(network, image, mask, device.choose(args.device)))
     print(f"filled {args.image} -> {args.out}")
     return 0
 

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from bench.core.files import replacing
-from bench.evaluation import metrics
+from bench.evaluation.metrics import pixelwise as metrics
 from bench.networks.layers import composite
 
 VIEW_QUANTILE = 0.995

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ from tqdm import tqdm
 from bench.config import Evaluation
 from bench.data.pairs import TestPairs
 from bench.evaluation import lpips_distance as perceptual_distance
-from bench.evaluation import metrics
 from bench.evaluation.album import Album
+from bench.evaluation.fill import blank, fill
 from bench.evaluation.lpips_distance import MissingWeightsError
+from bench.evaluation.metrics import pixelwise as metrics
 from bench.networks.layers import composite, place
 
 Measured = dict[tuple[str, str], Tensor]
@@ -93,7 +94,7 @@ class Evaluator:
         for row, index in enumerate(indices):
             album.add(index, image[row], mask[row], raw[row])
             if index in self.pairs.manifest.first_of_buckets:
-                album.add_views(index, network, (image * mask)[row], mask[row])
+                album.add_views(index, network, blank(image, mask)[row], mask[row])
 
     def _filled(
         self, network: nn.Module, name: str, size: int
@@ -105,8 +106,7 @@ class Evaluator:
                 indices = list(range(first, min(first + size, len(self.pairs))))
                 images, masks = (x.to(self.device) for x in self.pairs.batch(indices))
                 image, mask = images.float() / 255, masks.float()
-                # Holes are blanked here: no method may see what it is asked for.
-                raw, seconds = _timed(network, image * mask, mask)
+                raw, seconds = _timed(network, image, mask)
                 yield indices, image, mask, raw, seconds / len(indices)
                 bar.update(len(indices))
 
@@ -127,27 +127,21 @@ class Evaluator:
 
 def mean_psnr(network: nn.Module, pairs: TestPairs, device: torch.device, batch: int) -> float:
     """Mean composite PSNR over the pairs, in dB: the number of validation curves."""
-    was_training = network.training
-    network.eval()
     values = []
     for first in range(0, len(pairs), batch):
         chosen = range(first, min(first + batch, len(pairs)))
         images, masks = (x.to(device) for x in pairs.batch(chosen))
         image, mask = images.float() / 255, masks.float()
-        with torch.inference_mode():
-            raw = network(image, mask)
+        raw = fill(network, image, mask)
         values.append(metrics.measure(raw, image, mask)["psnr", "composite"])
-    network.train(was_training)
     psnr = torch.cat(values)
     return float(psnr[psnr.isfinite()].mean())
 
 
-def _timed(network: Callable[[Tensor, Tensor], Tensor], *inputs: Tensor) -> tuple[Tensor, float]:
-    """The network's output and the seconds it took, the device's queue waited for."""
+def _timed(network: nn.Module, image: Tensor, mask: Tensor) -> tuple[Tensor, float]:
+    """Return the network's output and the seconds it took, the device's queue waited for."""
     start = time.perf_counter()
-    # Full float32 on every device: TF32 would make a GPU's numbers differ from a CPU's.
-    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        output = network(*inputs)
+    output = fill(network, image, mask)
     if output.is_cuda:
         torch.cuda.synchronize()
     return output, time.perf_counter() - start

@@ -15,6 +15,7 @@ from bench.core.files import replacing
 from bench.data.images.decode import SUFFIXES, read_rgb
 from bench.data.masks.generated import hole_ratio
 from bench.data.masks.sources import read_mask, warn_mostly_hole
+from bench.evaluation.fill import fill
 from bench.networks.layers import composite, place
 
 SMALLEST = 16
@@ -44,16 +45,15 @@ def read(image_file: Path, mask_file: Path, polarity: str) -> tuple[Tensor, Tens
     )
 
 
-def fill(network: nn.Module, image: Tensor, mask: Tensor, device: torch.device) -> Tensor:
-    """The image [1,3,H,W] with its hole filled; known pixels stay as they are.
+def fill_picture(network: nn.Module, image: Tensor, mask: Tensor, device: torch.device) -> Tensor:
+    """Return the image [1,3,H,W] with its hole filled; known pixels stay as they are.
 
     Runs in bf16, weights included, where the device has units for it.
     """
     kind = torch.bfloat16 if has_bf16_units(device) else torch.float32
-    network = place(network, device).to(kind).eval()
+    network = place(network, device).to(kind)
     image, mask = image.to(device), mask.to(device)
-    with torch.inference_mode():
-        output = network(image.to(kind), mask.to(kind)).float()
+    output = fill(network, image.to(kind), mask.to(kind)).float()
     return composite(output, image, mask)
 
 

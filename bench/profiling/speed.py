@@ -28,7 +28,7 @@ from bench.data import inputs as assemble
 from bench.data.batches import Batches
 from bench.data.masks import generated as masks
 from bench.data.masks import sources as mask_sources
-from bench.evaluation import metrics
+from bench.evaluation.metrics import pixelwise as metrics
 from bench.networks.layers import composite, initialise, place
 from bench.networks.vgg_features import POOL3, PoolFeatures
 from bench.presets import preset

@@ -24,6 +24,7 @@ from bench.data.batches import Batches
 from bench.data.pairs import TestPairs
 from bench.evaluation.album import save_picture
 from bench.evaluation.evaluator import mean_psnr
+from bench.evaluation.fill import fill
 from bench.networks import weights
 from bench.networks.layers import TellsScalars, composite
 from bench.training.critic import LAYERS as CRITIC_LAYERS
@@ -125,10 +126,7 @@ class Trainer:
         shown = self.validation.manifest.first_of_buckets
         images, masks = (self._to_device(x) for x in self.validation.batch(shown))
         image = images / 255
-        self.network.eval()
-        with torch.inference_mode():
-            output = composite(self.network(image, masks), image, masks)
-        self.network.train()
+        output = composite(fill(self.network, image, masks), image, masks)
         holes = composite(torch.ones_like(image), image, masks)
         columns = [torch.cat(list(x), 1) for x in (holes, output, image)]
         save_picture(self.folder / "samples" / f"{step:06d}.png", torch.cat(columns, 2))

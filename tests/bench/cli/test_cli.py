@@ -176,7 +176,7 @@ def test_inpaint_in_bf16_is_near_single_precision(monkeypatch: pytest.MonkeyPatc
     outputs = []
     for units in (False, True):
         monkeypatch.setattr(inpaint, "has_bf16_units", lambda where, u=units: u)
-        outputs.append(inpaint.fill(network, image, mask, torch.device("cpu")))
+        outputs.append(inpaint.fill_picture(network, image, mask, torch.device("cpu")))
     assert outputs[1].dtype == torch.float32
     known = mask.expand_as(image) > 0.5
     assert torch.equal(outputs[1][known], image[known])

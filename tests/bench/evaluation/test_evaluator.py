@@ -16,9 +16,10 @@ from bench.data import pairs as manifest
 from bench.data.images.sources import list_folder
 from bench.data.masks.sources import GeneratedMasks
 from bench.evaluation import lpips_distance as perceptual_distance
-from bench.evaluation import metrics, records
+from bench.evaluation import records
 from bench.evaluation.album import Album, save_picture
 from bench.evaluation.evaluator import Evaluator, mean_psnr
+from bench.evaluation.metrics import pixelwise as metrics
 
 LEVEL = 0.4013  # 102.33 of 255: a picture file holds 102
 CPU = torch.device("cpu")

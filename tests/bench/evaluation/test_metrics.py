@@ -8,7 +8,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from skimage.transform import resize
 from torch import Tensor
 
-from bench.evaluation import metrics
+from bench.evaluation.metrics import pixelwise as metrics
 
 SIZES = [(96, 96), (65, 83), (11, 40)]
 PHOTOGRAPHS = [data.astronaut, data.chelsea, data.coffee, data.rocket]

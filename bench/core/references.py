@@ -1,0 +1,23 @@
+"""References to code that is imported only when it is used."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+Reference = str | Callable[..., Any]
+"""`"package.module:attribute"`, or the attribute itself where importing it costs nothing."""
+
+
+def resolve(reference: Reference) -> Any:
+    """Return the attribute that a reference names, importing its module."""
+    if not isinstance(reference, str):
+        return reference
+    module, _, attribute = reference.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def module_of(reference: Reference) -> str:
+    """Return the dotted name of the module that a reference lies in, without importing it."""
+    return reference.partition(":")[0] if isinstance(reference, str) else reference.__module__

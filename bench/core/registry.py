@@ -1,0 +1,82 @@
+"""A registry: definitions by name, found by importing the modules of some packages."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import pkgutil
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+from typing import Generic, TypeVar
+
+from bench.core.errors import UserError, unknown
+
+log = logging.getLogger(__name__)
+Item = TypeVar("Item")
+
+
+class Registry(Generic[Item]):
+    """Definitions of one kind, such as methods or metrics, by name.
+
+    A module defines something by calling `add` when it is imported. Two kinds of modules are
+    imported, when the registry is first asked: those that lie directly in `packages` (of a folder,
+    its `__init__.py`), and those that installed packages name by entry points of the group `group`.
+    So adding a definition is adding a file, and no list is edited. A module that cannot be
+    imported is a warning, and an error for whoever asks for a name that may be defined in it.
+    """
+
+    def __init__(self, kind: str, packages: Sequence[str], group: str) -> None:
+        self.kind, self.packages, self.group = kind, packages, group
+        self._items: dict[str, Item] = {}
+        self._modules: dict[str, str] = {}
+        self._broken: dict[str, str] = {}
+        self._loading = ""
+
+    def add(self, name: str, item: Item) -> Item:
+        """Add a definition; a name that is taken is a `UserError`."""
+        if name in self._items:
+            raise UserError(
+                f"{self.kind} '{name}' of {self._loading or 'this program'} is already defined in "
+                f"{self._modules[name] or 'this program'}; rename one"
+            )
+        self._items[name], self._modules[name] = item, self._loading
+        return item
+
+    def all(self) -> dict[str, Item]:
+        """Return all definitions by name, in the order of their modules and lines."""
+        for package in self.packages:
+            for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
+                self._load(f"{package}.{module.name}")
+        for point in entry_points(group=self.group):
+            self._load(point.value.partition(":")[0])
+        return dict(self._items)
+
+    def find(self, name: str) -> Item:
+        """Return the definition of that name; an unknown name is answered with the nearest."""
+        found = self.all()
+        if name not in found:
+            raise self.unknown(name, found)
+        return found[name]
+
+    def unknown(self, name: str, among: Sequence[str] | dict[str, Item]) -> UserError:
+        """Return the error for an unknown name, which also tells of modules that failed."""
+        error = unknown(self.kind, name, among)
+        broken = "".join(f"; {module} {problem}" for module, problem in self._broken.items())
+        return UserError(f"{error}{broken}")
+
+    def _load(self, module: str) -> None:
+        """Import a module once; forget its definitions if it fails halfway."""
+        if module in self._broken:
+            return
+        before, self._loading = set(self._items), module
+        try:
+            importlib.import_module(module)
+        except UserError:  # a name taken twice: nobody can tell which was meant
+            raise
+        except Exception as error:  # a definition is anybody's code and may fail in any way
+            for name in set(self._items) - before:
+                del self._items[name]
+            self._broken[module] = f"cannot be imported: {type(error).__name__}: {error}"
+            log.warning("%s %s", module, self._broken[module])
+        finally:
+            self._loading = ""

@@ -1,0 +1,28 @@
+"""The one door to every method: no network sees the pixels it is asked for."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def blank(image: Tensor, mask: Tensor) -> Tensor:
+    """Return the image [B,3,H,W] in [0,1] with its hole black; mask [B,1,H,W], 1 = known."""
+    return image * mask
+
+
+def fill(network: nn.Module, image: Tensor, mask: Tensor) -> Tensor:
+    """Return the raw output [B,3,H,W] of a network for images whose holes it cannot see.
+
+    The image [B,3,H,W] in [0,1] may hold the true pixels: the hole (mask [B,1,H,W], 1 = known) is
+    blanked before the network is called, so that a method which only echoes its input is measured
+    as such everywhere. The network runs in evaluation mode and without gradients; afterwards it is
+    in the mode it was in. Learners, which need gradients, are given images blanked already.
+    """
+    was_training = network.training
+    network.eval()
+    # Full float32 on every device: TF32 would make a GPU's numbers differ from a CPU's.
+    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        output: Tensor = network(blank(image, mask), mask)
+    network.train(was_training)
+    return output

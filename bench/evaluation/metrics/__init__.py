@@ -1,0 +1,1 @@
+"""Metrics, one file each; every file here is found by itself."""
