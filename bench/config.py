@@ -124,7 +124,9 @@ class Evaluation:
     """How results are measured."""
 
     references: str = option(
-        "mean-colour", "methods without training measured beside, comma-separated; empty: none"
+        "floor",
+        "algorithms measured on the same pairs: names, comma-separated, or floor (the simplest); "
+        "empty: none",
     )
     eval_batch: int = option(8, "test pairs per forward pass", identity=False)
     lpips: Literal["alex", "vgg", "off"] = option("alex", "backbone of LPIPS")
@@ -147,6 +149,14 @@ class Config:
 
     def __post_init__(self) -> None:
         _check(self)
+
+    def value(self, option: str) -> Any:
+        """Return the value of an option, in whichever section it stands."""
+        return next(
+            getattr(getattr(self, section), option)
+            for section, kind in sections()
+            if option in {item.name for item in fields(kind)}
+        )
 
 
 def sections() -> Iterator[tuple[str, type]]:
@@ -199,7 +209,7 @@ def identity(config: Config) -> dict[str, Any]:
 
 def _check(config: Config) -> None:
     """Refuse values that cannot work, naming the option and the mend."""
-    data, training, objective = config.data, config.training, config.objective
+    data, training = config.data, config.training
     positive = {
         "--size": data.size, "--width": config.model.width,
         "--critic-width": config.model.critic_width, "--batch-size": training.batch_size,
@@ -224,8 +234,3 @@ def _check(config: Config) -> None:
     low, high = data.ratio
     if not 0 <= low < high <= MOST_HOLE:
         raise UserError(f"--ratio {low} {high} must satisfy 0 <= low < high <= {MOST_HOLE}")
-    if objective.adversarial and data.size % 64:
-        raise UserError(
-            f"--size {data.size}: the critic's six strides need a multiple of 64; "
-            "use one, or --adversarial 0"
-        )

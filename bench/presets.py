@@ -1,6 +1,8 @@
 """Named starting points; any field can be overridden from the command line."""
 
-from bench.config import Config, Data, Evaluation, Model, Objective, Training
+from typing import Any
+
+from bench.config import Config, Data, Evaluation, Model, Objective, Training, identity
 from bench.core.errors import unknown
 
 PRESETS: dict[str, Config] = {
@@ -34,7 +36,17 @@ PRESET_HELP = {
 
 
 def preset(name: str) -> Config:
-    """The preset of that name."""
+    """Return the preset of that name; an unknown name is a `UserError`."""
     if name not in PRESETS:
         raise unknown("preset", name, PRESETS)
     return PRESETS[name]
+
+
+def changes(config: Config) -> dict[str, Any]:
+    """Return the options that can change a result and differ from the config's preset, by name."""
+    usual = identity(PRESETS.get(config.preset, Config(config.preset)))
+    return {
+        name.partition(".")[2]: value
+        for name, value in identity(config).items()
+        if value != usual[name]
+    }

@@ -1,110 +1,191 @@
-"""Methods and how they are found: files in `variants/` and `baselines/`, and entry points.
+"""Methods: what a method is, the three kinds there are, and how they are found.
 
-Discovery imports what lies directly in the two packages: `variants/table2.py`, and of a folder its
-`__init__.py` (`baselines/pconv/`). Networks live deeper and are imported inside `build`, so that
-listing the methods never imports torch.
+A method is defined by one call in a module that lies directly in `variants/` or `baselines/` (of a
+folder there, in its `__init__.py`), or in a module that an installed package names by an entry
+point of the group `lbam_bench.methods`. Networks and learners lie elsewhere and are named by
+references, `"package.module:attribute"`, so that listing the methods imports no torch.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from importlib.metadata import entry_points
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
-from bench.core.errors import UserError, unknown
+from bench.config import Config, Model, Objective, Training, override
+from bench.core.errors import UserError
+from bench.core.references import Reference, resolve
+from bench.core.registry import Registry
+from bench.presets import PRESETS, changes
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from bench.config import Model
-    from bench.training.learner import Learner
+    from torch import nn
 
 Family = Literal["variant", "baseline"]
-PACKAGES = ("variants", "baselines")
-ENTRY_POINT_GROUP = "lbam_bench.methods"
+COMMON_LEARNER = "bench.training.common:CommonLearner"
+OBJECTIVE = frozenset(item.name for item in fields(Objective))
+"""Options of the common objective, which a method with losses of its own ignores."""
+ONLY_FOR_TRAINING = OBJECTIVE | {
+    *(item.name for section in (Model, Training) for item in fields(section)),
+    *("ratio", "validation_pairs"),
+}
+"""Options that change nothing for a method without training."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Method:
-    """One way to fill holes.
+    """One way to fill holes: what all three kinds of methods share.
 
-    `build(model)` returns a module whose `forward(image, mask)` takes an image [B,3,H,W] in [0,1]
-    and a mask [B,1,H,W] with 1 = known, 0 = hole, and returns the raw output [B,3,H,W] in [0,1].
+    Required are `name`, `family`, `summary` and `network`; the rest is optional.
+
+    `network` refers to a callable. `build(model)` calls it as `network(model, **arguments)`, and it
+    returns a module whose `forward(image, mask)` takes an image [B,3,H,W] in [0,1] with its hole
+    black and a mask [B,1,H,W], 1 = known, 0 = hole. It returns the raw output [B,3,H,W] in [0,1].
+    The contract, which `python -m bench check NAME` tests:
+
+    - No method sees the hole. The trainer and `bench.evaluation.fill.fill`, which run every
+      method, blank it first. True pixels reach a learner as a separate target.
+    - Height and width may be any number from 16 up; the output has the same.
+    - The network leaves its inputs as they are.
+    - In evaluation mode each image of a batch is filled as it would be alone, and the same input
+      gives the same output.
+
+    A baseline defines itself like this, in `baselines/flat/__init__.py`:
+
+        register(
+            TrainedNetwork(
+                name="flat",
+                family="baseline",
+                summary="three convolutions",
+                network="baselines.flat.network:Flat",
+                parameters=lambda model: 27 * model.width,
+            )
+        )
     """
 
     name: str
+    """Unique name, by which the command line and all reports know the method."""
     family: Family
+    """Which table it belongs to: a `variant` of LBAM (Table 2), or a `baseline` (Table 1)."""
     summary: str
-    build: Callable[[Model], nn.Module]
-    module: str
-    """Where it is defined: its code is part of a run's fingerprint."""
-    parameters: Callable[[Model], int]
-    """Learnable parameters in closed form: `list` must not build networks."""
-    trainable: bool = True
+    """A few words for `python -m bench list`."""
+    network: Reference
+    """Callable that builds the network; see above."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Keyword arguments of `network` after the model."""
+    parameters: Callable[[Model], int] = lambda model: 0
+    """Number of learnable parameters in closed form: `list` must not build networks."""
     differs: Mapping[str, Any] = field(default_factory=dict)
-    """For a variant: the fields in which it differs from `full`."""
+    """For a variant: the fields in which it differs from the paper's model."""
+    bounded: bool = True
+    """Whether outputs lie in [0,1]; others are clipped where they are measured."""
+    ignores: frozenset[str] = frozenset()
+    """Options without effect on this method; whoever sets one is told so."""
+    limits: Reference | None = None
+    """Function `(config, images per process)` that raises a `UserError` for settings with which
+    the network cannot work. It must not import torch. `check` calls it."""
+    views: Reference | None = None
+    """Function `(network, image, mask)` that returns maps [B,h,w] by name, for figures 7 and 8.
+    The evaluator calls it for the first test pair of each bucket."""
+
+    def build(self, model: Model) -> nn.Module:
+        """Build the network; its weights are whatever its layers start with."""
+        network: nn.Module = resolve(self.network)(model, **self.arguments)
+        return network
+
+    def relevant(self, config: Config) -> Config:
+        """Return the config with all options that the method ignores as the preset has them.
+
+        For commands that run several methods: an option may concern only some of them.
+        """
+        usual = PRESETS.get(config.preset, Config(config.preset))
+        ignored = {name: usual.value(name) for name in changes(config) if name in self.ignores}
+        return override(config, ignored)
+
+    def check(self, config: Config, processes: int = 1) -> None:
+        """Raise a `UserError` for settings that the method cannot work with, or that it ignores.
+
+        Called before anything is built, downloaded or replaced.
+        """
+        ignored = sorted(self.ignores & changes(config).keys())
+        if ignored:
+            options = ", ".join(f"--{name.replace('_', '-')}" for name in ignored)
+            raise UserError(f"without effect on {self.name}: {options}; leave it out")
+        if self.limits is not None:
+            resolve(self.limits)(config, config.training.batch_size // processes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Algorithm(Method):
+    """A method that learns nothing: its `network` wraps an algorithm and has no weights."""
+
+    ignores: frozenset[str] = ONLY_FOR_TRAINING
+    floor: bool = False
+    """Whether it is so simple that every table shows it as the least that a method must beat."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedNetwork(Method):
+    """A method whose network the suite trains, by the common objective unless it brings its own."""
+
+    learner: Reference = COMMON_LEARNER
+    """Subclass of `bench.training.learner.Learner`: the objective, its optimizers and phases."""
     objective: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of `bench.config.Objective` that belong to the method (no adversarial loss, say)."""
-    learner: Callable[[], type[Learner]] | None = None
-    """What trains it, for a method with an objective or phases of its own; imported when called."""
-    views: Callable[[nn.Module, Tensor, Tensor], Mapping[str, Tensor]] | None = None
-    """What can be seen inside its network (figures 7 and 8): see `bench.evaluation.album.Views`."""
-    load: Callable[[Mapping[str, Tensor]], nn.Module] | None = None
-    """For imported weights of foreign layout: state dict to module, in place of `build`."""
+    """Options of `bench.config.Objective` that the method fixes: no adversarial loss, say."""
 
-    @property
-    def classical(self) -> bool:
-        """Whether it is an algorithm: nothing to train, no weights to load."""
-        return not self.trainable and self.load is None
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ignores", self.ignores | self.objective.keys())
 
-    @property
-    def runnable(self) -> bool:
-        """Whether it can be measured without weights from elsewhere."""
-        return self.trainable or self.classical
+    def check(self, config: Config, processes: int = 1) -> None:
+        """Raise a `UserError` also for settings with which the learner cannot work."""
+        super().check(config, processes)
+        share, rest = divmod(config.training.batch_size, processes)
+        if rest or not share:
+            raise UserError(
+                f"--batch-size {config.training.batch_size} cannot be divided among {processes} "
+                "processes; use a multiple"
+            )
+        resolve(self.learner).check(override(config, self.objective), share)
 
 
-_methods: dict[str, Method] = {}
+@dataclass(frozen=True, kw_only=True)
+class ImportedWeights(Method):
+    """A method that is measured with weights from elsewhere and is never trained here."""
+
+    load: Reference
+    """Function that turns a state dict into a network that is ready to fill."""
+
+
+REGISTRY: Registry[Method] = Registry("method", ("variants", "baselines"), "lbam_bench.methods")
 
 
 def register(method: Method) -> Method:
-    """Add a method; a name already taken is an error."""
-    if method.name in _methods:
-        raise UserError(
-            f"method '{method.name}' of {method.module} is already defined in "
-            f"{_methods[method.name].module}; rename one"
-        )
-    _methods[method.name] = method
-    return method
+    """Add a method; a name that is taken is a `UserError`."""
+    return REGISTRY.add(method.name, method)
 
 
 def discover() -> dict[str, Method]:
-    """All methods by name, in the order of their files and definitions."""
-    for package in PACKAGES:
-        for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
-            _load(f"{package}.{module.name}")
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        _load(point.value.partition(":")[0])
-    return dict(_methods)
-
-
-def _load(module: str) -> None:
-    before = set(_methods)
-    try:
-        importlib.import_module(module)
-    except UserError:
-        raise
-    except Exception as error:
-        for name in set(_methods) - before:
-            del _methods[name]
-        raise UserError(f"{module} cannot be imported: {type(error).__name__}: {error}") from error
+    """Return all methods by name, in the order of their files and definitions."""
+    return REGISTRY.all()
 
 
 def find(name: str, family: Family | None = None) -> Method:
-    """The method of that name (and family); an unknown name answers with the nearest ones."""
+    """Return the method of that name (and family); an unknown name is a `UserError`."""
     methods = {m.name: m for m in discover().values() if family in (None, m.family)}
     if name not in methods:
-        raise unknown(family or "method", name, methods)
+        raise REGISTRY.unknown(name, methods, family)
     return methods[name]
+
+
+def reference() -> Method:
+    """Return the method that all others are compared with: the variant that changes nothing."""
+    return next(
+        method
+        for method in discover().values()
+        if isinstance(method, TrainedNetwork) and method.family == "variant" and not method.differs
+    )
+
+
+def floors() -> list[Method]:
+    """Return the algorithms that every table shows as the least that a method must beat."""
+    return [m for m in discover().values() if isinstance(m, Algorithm) and m.floor]

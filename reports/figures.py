@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from bench.core.files import replacing
+from bench.core.run_folder import PairPictures
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -25,7 +26,7 @@ WORST_RULE = "in each bucket, the test pair with the lowest PSNR of {method} in 
 
 
 def grid(
-    pictures: Mapping[str, Path], records: pd.DataFrame, pairs: Sequence[int], path: Path
+    pictures: Mapping[str, PairPictures], records: pd.DataFrame, pairs: Sequence[int], path: Path
 ) -> bool:
     """Figures 4, 5, 10, 11: input, each method's output and the truth, a row per test pair.
 
@@ -40,36 +41,38 @@ def grid(
     anywhere = next(iter(pictures.values()))
     figure, axes = _frame(len(pairs), len(pictures) + 2)
     for row, pair in zip(axes, pairs, strict=True):
-        _show(row[0], anywhere / f"{pair:05d}_input.png")
+        _show(row[0], anywhere.file(pair, "input"))
         row[0].set_ylabel(str(bucket[pair]), fontsize=8)
         for axis, (method, folder) in zip(row[1:], pictures.items(), strict=False):
-            _show(axis, folder / f"{pair:05d}_output.png")
+            _show(axis, folder.file(pair, "output"))
             axis.set_xlabel(f"{values[method, pair]:.2f} dB", fontsize=8)
-        _show(row[-1], anywhere / f"{pair:05d}_truth.png")
+        _show(row[-1], anywhere.file(pair, "truth"))
     _title_columns(axes, ["input", *pictures, "ground truth"])
     _save(figure, path)
     return True
 
 
 def first_pairs(
-    pictures: Mapping[str, Path], records: pd.DataFrame, per_bucket: int = 1
+    pictures: Mapping[str, PairPictures], records: pd.DataFrame, per_bucket: int = 1
 ) -> list[int]:
     """The first pairs of each bucket that all methods have pictures of."""
-    saved = set.intersection(*(_saved(folder) for folder in pictures.values()))
+    saved = set.intersection(*(p.pairs_with("output") for p in pictures.values()))
     one_each = records[records["pair"].isin(saved)].drop_duplicates("pair").sort_values("pair")
     return sorted(one_each.groupby("bucket", sort=False)["pair"].head(per_bucket).tolist())
 
 
-def worst_pairs(pictures: Mapping[str, Path], records: pd.DataFrame, method: str) -> list[int]:
+def worst_pairs(
+    pictures: Mapping[str, PairPictures], records: pd.DataFrame, method: str
+) -> list[int]:
     """Figure 12, by a rule instead of by choice: see `WORST_RULE`."""
-    saved = set.intersection(*(_saved(folder) for folder in pictures.values()))
+    saved = set.intersection(*(p.pairs_with("output") for p in pictures.values()))
     psnr = _psnr(records, "hole")
     own = psnr[(psnr["method"] == method) & psnr["pair"].isin(saved)]
     worst = own.sort_values(["value", "pair"]).drop_duplicates("bucket")
     return sorted(worst["pair"].tolist())
 
 
-def maps(pictures: Mapping[str, Path], kind: str, path: Path) -> bool:
+def maps(pictures: Mapping[str, PairPictures], kind: str, path: Path) -> bool:
     """Figures 7 and 8: what networks look at, a row per test pair.
 
     `kind` is `features` (first encoder layer, 13th decoder layer) or `mask` (updated masks of
@@ -80,12 +83,12 @@ def maps(pictures: Mapping[str, Path], kind: str, path: Path) -> bool:
     columns = [(method, name) for method, names in found.items() for name in names]
     if not columns:
         return False
-    pairs = sorted(set.intersection(*(_saved(pictures[m], n) for m, n in columns)))
+    pairs = sorted(set.intersection(*(pictures[m].pairs_with(n) for m, n in columns)))
     figure, axes = _frame(len(pairs), len(columns) + 1, below=0.05, above=2 * TEXT)
     for row, pair in zip(axes, pairs, strict=True):
-        _show(row[0], pictures[columns[0][0]] / f"{pair:05d}_input.png")
+        _show(row[0], pictures[columns[0][0]].file(pair, "input"))
         for axis, (method, name) in zip(row[1:], columns, strict=True):
-            _show(axis, pictures[method] / f"{pair:05d}_{name}.png")
+            _show(axis, pictures[method].file(pair, name))
     titles = [f"{method}\n{_layer(name)}" for method, name in columns]
     _title_columns(axes, ["input", *titles])
     _save(figure, path)
@@ -105,14 +108,9 @@ def _psnr(records: pd.DataFrame, region: str) -> pd.DataFrame:
     return records[(records["metric"] == "psnr") & (records["region"] == region)]
 
 
-def _saved(folder: Path, what: str = "output") -> set[int]:
-    """Numbers of the test pairs with such a picture."""
-    return {int(p.name.partition("_")[0]) for p in folder.glob(f"*_{what}.png")}
-
-
-def _maps_of(folder: Path, kind: str) -> list[str]:
+def _maps_of(pictures: PairPictures, kind: str) -> list[str]:
     """Names of a method's maps: the encoder's by layer, then the decoder's backwards."""
-    names = {p.stem.partition("_")[2] for p in folder.glob(f"*_{kind}-*.png")}
+    names = {name for name in pictures.names() if name.startswith(f"{kind}-")}
     split = {name: name.rsplit("-", 2)[1:] for name in names}
 
     def place(name: str) -> tuple[bool, int]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from bench.config import from_dict, identity
+from bench import presets
+from bench.config import from_dict
 from bench.core.files import read_json
-from bench.presets import preset
-from reports.summary import INTERVALS
+from bench.core.run_folder import RunFolder
+from reports.analysis.summary import INTERVALS
 
 QUICK_NOTE = (
     "Quick preset: tiny networks, about a minute of training. The numbers show that the suite "
@@ -21,102 +21,109 @@ QUICK_NOTE = (
 )
 
 
-def method(folder: Path) -> str:
-    """The method that a run is of."""
-    return str(read_json(folder / "identity.json")["method"])
+def groups(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
+    """Return runs that may stand in one table, by a digest of the settings that they share.
 
-
-def groups(folders: Sequence[Path]) -> dict[str, list[Path]]:
-    """Runs that may stand in one table, by a digest of what they share.
-
-    Trained ones share all but the method and the seed. An algorithm that is not trained stands
-    beside all that were measured on its test pairs, in the same way.
+    Two runs may be compared if they agree on every setting that both have; what does not concern a
+    method, such as all of training for an algorithm, is no setting of it. The runs with the most
+    settings found the groups, and each other run joins all groups with whose members it agrees.
     """
-    found: dict[str, list[Path]] = {}
-    algorithms = []
-    for folder in folders:
-        if _trained(folder):
-            found.setdefault(_digest(_settings(folder)), []).append(folder)
-        else:
-            algorithms.append(folder)
-    for folder in algorithms:
-        asked = _settings(folder)
-        homes = [g for g in found.values() if asked.items() <= _settings(g[0]).items()]
-        for group in homes or [found.setdefault(_digest(asked), [])]:
-            group.append(folder)
-    return found
+    found: list[list[RunFolder]] = []
+    for run in sorted(runs, key=lambda run: -len(run.settings)):
+        homes = [group for group in found if all(_agree(run, other) for other in group)]
+        for group in homes or [_new(found)]:
+            group.append(run)
+    # Trained methods come first, in the order given.
+    place = {run.path: (not run.trained, number) for number, run in enumerate(runs)}
+    ordered = [sorted(group, key=lambda run: place[run.path]) for group in found]
+    ordered.sort(key=lambda group: place[group[0].path])
+    return {_digest(max((r.settings for r in group), key=len)): group for group in ordered}
 
 
-def title(frame: pd.DataFrame, folders: Sequence[Path]) -> str:
+def _new(found: list[list[RunFolder]]) -> list[RunFolder]:
+    found.append([])
+    return found[-1]
+
+
+def _agree(one: RunFolder, other: RunFolder) -> bool:
+    """Whether two runs have equal values for all settings that both have."""
+    first, second = one.settings, other.settings
+    return all(first[name] == second[name] for name in first.keys() & second.keys())
+
+
+def title(frame: pd.DataFrame, runs: Sequence[RunFolder]) -> str:
     """Presets, test pairs and how many of them there are, in one line."""
-    presets = dict.fromkeys(str(_config(f).get("preset", "weights")) for f in folders)
+    presets = dict.fromkeys(str(_config(run).get("preset", "weights")) for run in runs)
     pairs = frame.groupby("bucket")["pair"].nunique().max()
     return (
         f"preset {', '.join(presets)}, {pairs} test pairs per bucket, {frame['manifest'].iloc[0]}"
     )
 
 
-def warnings(folders: Sequence[Path]) -> list[str]:
+def warnings(runs: Sequence[RunFolder]) -> list[str]:
     """What must stand above the numbers."""
-    quick = any(_config(folder).get("preset") == "quick" for folder in folders)
-    return [QUICK_NOTE] if quick else []
+    quick = any(_config(run).get("preset") == "quick" for run in runs)
+    return [*([QUICK_NOTE] if quick else []), *_mixed([read_json(r.environment) for r in runs])]
 
 
-def lines(frame: pd.DataFrame, folders: Sequence[Path]) -> Iterator[str]:
+def _mixed(environments: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a line if the runs were made with different torch versions, processors or devices."""
+    kinds = {
+        "torch": [str(e["packages"]["torch"]) for e in environments],
+        "processor": [str(e["processor"]) for e in environments if "processor" in e],
+        "device": [str(e["device"]) for e in environments],
+    }
+    for name, values in kinds.items():
+        if len(set(values)) > 1:
+            listed = "; ".join(dict.fromkeys(values))
+            yield (
+                f"The runs of this table were made with more than one {name} ({listed}): small "
+                "differences between methods may come from that."
+            )
+
+
+def lines(frame: pd.DataFrame, runs: Sequence[RunFolder]) -> Iterator[str]:
     """What the numbers are, then for each run what it was and where it was made."""
     yield INTERVALS
     yield (
         "Outputs are rounded to 8 bits; composite keeps the known pixels. Test pairs "
         f"{frame['manifest'].iloc[0]}, metric version {frame['metric_version'].iloc[0]}."
     )
-    for folder in folders:
-        environment = read_json(folder / "environment.json")
+    for run in runs:
+        environment = read_json(run.environment)
         yield (
-            f"{folder.name}: fingerprint {_fingerprint(folder)}, {_budget(folder)}"
+            f"{run.name}: fingerprint {_fingerprint(run)}, {_budget(run)}"
             f"torch {environment['packages']['torch']}, {environment['device']}, "
             f"commit {environment['commit'][:12] or 'unknown'}"
             f"{' with uncommitted changes' if environment['uncommitted changes'] else ''}."
         )
 
 
-def _settings(folder: Path) -> dict[str, Any]:
-    """All that a run was asked for, but for the method, its code and the seed."""
-    identity = read_json(folder / "identity.json")
-    return {k: v for k, v in identity.items() if k not in ("method", "code", "training.seed")}
-
-
-def _trained(folder: Path) -> bool:
-    """Whether its method learned from training images."""
-    return not {"training images", "weights"}.isdisjoint(read_json(folder / "identity.json"))
-
-
 def _digest(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def _fingerprint(folder: Path) -> str:
-    """That of a run's records; its own come before those of what is measured beside."""
-    return str(pd.read_csv(folder / "records.csv", nrows=1)["fingerprint"].iloc[0])
+def _fingerprint(run: RunFolder) -> str:
+    """Return the fingerprint of a run: its own records come before those of other methods."""
+    return str(pd.read_csv(run.records, nrows=1)["fingerprint"].iloc[0])
 
 
-def _config(folder: Path) -> Mapping[str, Any]:
-    """A run's config; empty for an evaluation of weights."""
-    path = folder / "config.json"
-    config: Mapping[str, Any] = read_json(path) if path.exists() else {}
+def _config(run: RunFolder) -> Mapping[str, Any]:
+    """Return a run's config; empty for an evaluation of weights."""
+    config: Mapping[str, Any] = read_json(run.config) if run.config.exists() else {}
     return config
 
 
-def _budget(folder: Path) -> str:
-    """The preset, what was changed of it, and how long the training was."""
-    config = _config(folder)
+def _budget(run: RunFolder) -> str:
+    """Return the preset, what was changed of it, and how long the training was."""
+    config = _config(run)
     if not config:
         return ""
-    if not _trained(folder):
+    if not run.trained:
         return f"preset {config['preset']}, not trained, "
     training = config["training"]
     length = f"{training['steps']} steps" if training["steps"] else f"{training['epochs']} epochs"
-    own, usual = identity(from_dict(config)), identity(preset(config["preset"]))
-    changed = {name.partition(".")[2]: own[name] for name in own if own[name] != usual[name]}
+    changed = presets.changes(from_dict(config))
     changes = ", ".join(
         f"{k}={v}" for k, v in changed.items() if k not in ("seed", "steps", "batch_size")
     )

@@ -1,11 +1,17 @@
 """Shared by all tests: a tiny experiment, and a process state that no test inherits."""
 
+from __future__ import annotations
+
 import logging
 import os
 import shlex
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Before torch is imported: the same bits in every subprocess, and no threads that spin while they
 # wait, which stalls everything where other work shares the processors.
@@ -17,6 +23,11 @@ TINY = shlex.split(
     "--validation-pairs 1 --checkpoint-every 3 --validate-every 3 --log-every 1"
 )
 """Options that make a run of a few seconds."""
+
+
+def lesson(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what the trainer gives to `Learner.step`: holed image, mask and target."""
+    return image * mask, mask, image
 
 
 @pytest.fixture

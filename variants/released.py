@@ -7,19 +7,28 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench.config import Model
-from variants.lbam import FULL, LBAM, variant
+from variants.lbam import FULL, variant
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 SCALARS = {"a": "a", "mu": "mu", "sigma1": "gamma_left", "sigma2": "gamma_right"}
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+REVERSE_START = (1.0, 0.5)
+
+variant(
+    "released",
+    "the authors' released weights (evaluate and inpaint only)",
+    load="variants.released:load",
+    batch_norm=False,
+    reverse_start=REVERSE_START,
+)
 
 
 def load(state_dict: Mapping[str, Tensor]) -> nn.Module:
-    """The released model from a state dict with the released names.
+    """Return the released model from a state dict with the released names.
 
-    Returns a module whose `forward(image, mask)` takes an image [B,3,H,W] in [0,1] and a mask
+    The model is a module whose `forward(image, mask)` takes an image [B,3,H,W] in [0,1] and a mask
     [B,1,H,W] with 1 = known, and returns the model's output in [0,1], (tanh + 1)/2, without batch
     norm; a state dict that has the batch norm's keys (`ec2.bn.weight`, ...) gives the model with
     it. A missing, unexpected or misshapen key raises a `UserError` that names it.
@@ -32,7 +41,8 @@ def load(state_dict: Mapping[str, Tensor]) -> nn.Module:
     model = Model(width=64, depth=7)
     batch_norm = any(".bn." in name for name in state_dict)
     with torch.device("meta"):
-        network = Generator(replace(released(), batch_norm=batch_norm), model)
+        spec = replace(FULL, reverse_start=REVERSE_START, batch_norm=batch_norm)
+        network = Generator(model, spec)
     names = _names(model.depth, batch_norm)
     shapes = network.state_dict()
     # Some exports store the four scalars with shape [1].
@@ -45,15 +55,8 @@ def load(state_dict: Mapping[str, Tensor]) -> nn.Module:
     return network.eval()
 
 
-@variant("released", "the authors' released weights (evaluate and inpaint only)",
-         trainable=False, load=load)  # fmt: skip
-def released() -> LBAM:
-    """As the released code: no batch norm, another start of the reverse branch."""
-    return replace(FULL, batch_norm=False, reverse_start=(1.0, 0.5))
-
-
 def _names(depth: int, batch_norm: bool) -> dict[str, str]:
-    """Released name to name in `Generator`."""
+    """Map the released names to those in `Generator`."""
     names = {}
     for i in range(depth):
         names[f"ec{i + 1}.conv.conv.weight"] = f"encoder.{i}.weight"

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bench.config import Model
 from bench.core.errors import UserError
 
 Pixels = NDArray[np.uint8]
@@ -25,22 +26,17 @@ SEED = 0
 """Of PatchMatch's random search."""
 
 
-def build(name: str) -> nn.Module:
-    """The algorithm of that name."""
-    return PerImage(FILLS[name])
-
-
 class PerImage(nn.Module):
-    """A fill as a network: images [B,3,H,W] in [0,1] and masks [B,1,H,W], 1 = known.
+    """An algorithm as a network: images [B,3,H,W] in [0,1] and masks [B,1,H,W], 1 = known.
 
     Returns [B,3,H,W] in [0,1], in whole steps of 1/255. The images of a batch are spread over the
     processor's cores. An image of which no pixel is known is a `UserError`: the libraries would
     return black, or fail, without a word.
     """
 
-    def __init__(self, fill: Fill) -> None:
+    def __init__(self, model: Model, algorithm: str) -> None:
         super().__init__()
-        self.fill = fill
+        self.fill = FILLS[algorithm]
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """The filled images, on the device of `image`."""

@@ -8,10 +8,12 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from baselines.contextual_attention.network import Critics, TwoStages
+from baselines.contextual_attention.network import CRITICS_STRIDE, Critics, TwoStages
 from bench.config import Config
 from bench.core.seeds import derive, torch_rng
-from bench.networks.layers import composite, glorot, initialise
+from bench.networks.holes import composite
+from bench.networks.initialisation import glorot, initialise
+from bench.networks.limits import multiple_of
 from bench.training import losses
 from bench.training.learner import Learner, adam, detached, total
 
@@ -53,23 +55,28 @@ class ContextualAttentionLearner(Learner):
         initialise(critics, derive(self.seed, "critic"), glorot)
         self.critics, self.critics_optimizer = self.prepare(critics, rate)
 
-    def step(self, image: Tensor, mask: Tensor, number: int) -> dict[str, Tensor]:
-        """Five updates of the critics and one of the generator."""
-        coarse, fine = self.generator(image, mask)
-        filled = composite(fine, image, mask)
+    @classmethod
+    def check(cls, config: Config, images: int) -> None:
+        """Refuse sizes whose half the local critic's strides of 2 do not divide."""
+        multiple_of(config, CRITICS_STRIDE, "contextual attention's critics")
+
+    def step(self, holed: Tensor, mask: Tensor, target: Tensor, number: int) -> dict[str, Tensor]:
+        """Update the critics five times and the generator once."""
+        coarse, fine = self.generator(holed, mask)
+        filled = composite(fine, target, mask)
         for turn in range(CRITIC_STEPS):
-            place = (number, turn, self.accelerator.process_index)
-            terms = self._step_critics(image, filled.detach(), mask, place)
-        return terms | self._step_generator(image, coarse, fine, filled, mask)
+            draw = (number, turn, self.accelerator.process_index)
+            terms = self._step_critics(target, filled.detach(), mask, draw)
+        return terms | self._step_generator(target, coarse, fine, filled, mask)
 
     def _step_critics(
-        self, image: Tensor, filled: Tensor, mask: Tensor, place: tuple[int, int, int]
+        self, target: Tensor, filled: Tensor, mask: Tensor, draw: tuple[int, int, int]
     ) -> dict[str, Tensor]:
         critics = self.critics.requires_grad_(True)
-        real, fake = critics(image, mask), critics(filled, mask)
-        stream = torch_rng(self.seed, "gradient penalty", *place)
-        mix = torch.rand(len(image), 1, 1, 1, generator=stream).to(image.device)
-        points = losses.between(image, filled, mix)
+        real, fake = critics(target, mask), critics(filled, mask)
+        stream = torch_rng(self.seed, "gradient penalty", *draw)
+        mix = torch.rand(len(target), 1, 1, 1, generator=stream).to(target.device)
+        points = losses.between(target, filled, mix)
         penalty = total(losses.slope_penalty(scores, points) for scores in critics(points, mask))
         # A mean over the batch for each of the two, and their sum.
         loss = 2 * losses.critic_loss(real, fake)
@@ -77,12 +84,12 @@ class ContextualAttentionLearner(Learner):
         return detached({"critic": loss, "penalty": penalty})
 
     def _step_generator(
-        self, image: Tensor, coarse: Tensor, fine: Tensor, filled: Tensor, mask: Tensor
+        self, target: Tensor, coarse: Tensor, fine: Tensor, filled: Tensor, mask: Tensor
     ) -> dict[str, Tensor]:
         terms = {
-            "hole": COARSE * mean_error(coarse, image, 1 - mask)
-            + mean_error(fine, image, 1 - mask),
-            "known": mean_error(coarse, image, mask) + mean_error(fine, image, mask),
+            "hole": COARSE * mean_error(coarse, target, 1 - mask)
+            + mean_error(fine, target, 1 - mask),
+            "known": mean_error(coarse, target, mask) + mean_error(fine, target, mask),
         }
         with self.accelerator.autocast():
             terms["adversarial"] = 2 * losses.adversarial_loss(

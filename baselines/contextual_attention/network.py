@@ -9,13 +9,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.contextual_attention import Stages
+from baselines.contextual_attention import table
 from baselines.contextual_attention.attention import contextual_attention
+from bench.config import Model
+from bench.networks.holes import crop_at_hole
 from bench.networks.layer_table import Conv
-from bench.networks.layers import crop_at_hole, crop_to, pad_to_multiple
+from bench.networks.layers import crop_to, pad_to_multiple
 
 STRIDE = 8
-"""Two layers halve the sides, and attention matches at half of that."""
+"""Product of the networks' strides: two layers halve the sides, and attention matches at half."""
+CRITICS_STRIDE = 32
+"""Product of the local critic's strides, four of 2, on half of the image."""
 
 
 class TwoStages(nn.Module):
@@ -25,8 +29,9 @@ class TwoStages(nn.Module):
     the refined picture [B,3,H,W] in [0,1]. Memory grows with the square of the pixels.
     """
 
-    def __init__(self, stages: Stages) -> None:
+    def __init__(self, model: Model) -> None:
         super().__init__()
+        stages = table.stages(model)
         self.coarse = _to_picture(stages.coarse)
         self.convolution = _elu(stages.convolution)
         *start, last = stages.matching

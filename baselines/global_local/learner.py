@@ -9,10 +9,12 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from baselines.global_local.network import Completion, Discriminators
+from baselines.global_local.network import DISCRIMINATOR_STRIDE, Completion, Discriminators
 from bench.config import Config
 from bench.core.seeds import derive
-from bench.networks.layers import composite, initialise
+from bench.networks.holes import composite
+from bench.networks.initialisation import initialise
+from bench.networks.limits import multiple_of, several_images
 from bench.training.learner import Learner, detached
 
 ADVERSARIAL = 4e-4
@@ -42,37 +44,44 @@ class GlobalLocalLearner(Learner):
         initialise(judges, derive(self.seed, "critic"))
         self.discriminators, self.judges_optimizer = self.prepare(judges, ADADELTA)
 
-    def step(self, image: Tensor, mask: Tensor, number: int) -> dict[str, Tensor]:
-        """One update of those networks whose turn it is."""
+    @classmethod
+    def check(cls, config: Config, images: int) -> None:
+        """Refuse sizes that the discriminators' six strides of 2 do not divide."""
+        multiple_of(config, DISCRIMINATOR_STRIDE, "Global&Local's discriminators")
+        if config.data.size == DISCRIMINATOR_STRIDE:
+            several_images(config, images, "the discriminators' last convolution")
+
+    def step(self, holed: Tensor, mask: Tensor, target: Tensor, number: int) -> dict[str, Tensor]:
+        """Update the networks whose turn it is."""
         done = number / self.steps
         if done < ALONE:
-            mean = self.accelerator.reduce(image.mean((0, 2, 3)), "mean")
+            mean = self.accelerator.reduce(target.mean((0, 2, 3)), "mean")
             self.completion.see(mean, self.config.training.batch_size)
-            return self._step_generator(image, self.generator(image, mask), mask)
+            return self._step_generator(target, self.generator(holed, mask), mask)
         if done < ALONE + DISCRIMINATOR_ALONE:
             with torch.no_grad():
-                output = self.generator(image, mask)
-            return self._step_discriminators(image, output, mask)
-        output = self.generator(image, mask)
-        terms = self._step_discriminators(image, output.detach(), mask)
-        return terms | self._step_generator(image, output, mask, adversarial=True)
+                output = self.generator(holed, mask)
+            return self._step_discriminators(target, output, mask)
+        output = self.generator(holed, mask)
+        terms = self._step_discriminators(target, output.detach(), mask)
+        return terms | self._step_generator(target, output, mask, adversarial=True)
 
     def _step_discriminators(
-        self, image: Tensor, output: Tensor, mask: Tensor
+        self, target: Tensor, output: Tensor, mask: Tensor
     ) -> dict[str, Tensor]:
         judges = self.discriminators.requires_grad_(True)
-        real = _entropy(judges(image, mask), 1.0)
-        fake = _entropy(judges(composite(output, image, mask), mask), 0.0)
+        real = _entropy(judges(target, mask), 1.0)
+        fake = _entropy(judges(composite(output, target, mask), mask), 0.0)
         self.descend(self.judges_optimizer, real + fake)
         return {"discriminator": (real + fake).detach()}
 
     def _step_generator(
-        self, image: Tensor, output: Tensor, mask: Tensor, adversarial: bool = False
+        self, target: Tensor, output: Tensor, mask: Tensor, adversarial: bool = False
     ) -> dict[str, Tensor]:
-        terms = {"hole": hole_error(output, image, mask)}
+        terms = {"hole": hole_error(output, target, mask)}
         loss = terms["hole"]
         if adversarial:
-            filled = composite(output, image, mask)
+            filled = composite(output, target, mask)
             with self.accelerator.autocast():
                 logits = self.bare(self.discriminators)(filled, mask)
             terms["adversarial"] = _entropy(logits, 1.0)

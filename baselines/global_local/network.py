@@ -8,11 +8,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from baselines.global_local import table
+from bench.config import Model
+from bench.networks.holes import crop_at_hole
 from bench.networks.layer_table import Conv
-from bench.networks.layers import crop_at_hole, crop_to, pad_to_multiple
+from bench.networks.layers import crop_to, pad_to_multiple
 
 STRIDE = 4
-"""Of the whole network: two layers halve the sides."""
+"""Product of the completion network's strides: two layers halve the sides."""
+DISCRIMINATOR_STRIDE = 64
+"""Product of the strides on the whole image: six of 2, and five on its half."""
 
 
 class Completion(nn.Module):
@@ -26,9 +31,9 @@ class Completion(nn.Module):
     mean: Tensor
     images: Tensor
 
-    def __init__(self, table: Sequence[Conv]) -> None:
+    def __init__(self, model: Model) -> None:
         super().__init__()
-        *inner, last = (_layer(row) for row in table)
+        *inner, last = (_layer(row) for row in table.generator(model))
         self.layers = nn.Sequential(*itertools.chain.from_iterable(inner), *last[:1], nn.Sigmoid())
         self.register_buffer("mean", torch.full((3,), 0.5))
         self.register_buffer("images", torch.zeros(()))
@@ -58,7 +63,7 @@ class Discriminators(nn.Module):
     def __init__(self, size: int, width: int = 64) -> None:
         super().__init__()
         channels = [width * 2 ** min(level, 3) for level in range(5)]
-        left = size // 64  # five strides of 2 on the half, six on the whole
+        left = size // DISCRIMINATOR_STRIDE
         self.side = size // 2
         self.local = _column(channels, left, 16 * width)
         self.whole = _column([*channels, channels[-1]], left, 16 * width)

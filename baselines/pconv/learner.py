@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from baselines.pconv.network import PConvUNet
 from bench.config import Config
 from bench.networks import vgg_features as perceptual
-from bench.networks.layers import composite, he, initialise, place
+from bench.networks.holes import composite
+from bench.networks.initialisation import he, initialise
+from bench.networks.layers import to_device
 from bench.training import losses
 from bench.training.learner import Learner, adam, detached, total
 
@@ -54,21 +56,23 @@ class PConvLearner(Learner):
         self.generator, self.optimizer = self.prepare(
             network, adam(training.lr, training.betas), [{"params": norms}, {"params": rest}]
         )
-        self.features = place(perceptual.build(config.objective), accelerator.device)
+        self.features = to_device(
+            perceptual.build(config.objective, config.evaluation.download), accelerator.device
+        )
 
-    def step(self, image: Tensor, mask: Tensor, number: int) -> dict[str, Tensor]:
-        """One update of the network."""
+    def step(self, holed: Tensor, mask: Tensor, target: Tensor, number: int) -> dict[str, Tensor]:
+        """Update the network once."""
         self._enter_phase(number >= self.steps * (1 - FINE_TUNING))
-        output = self.generator(image, mask)
-        filled = composite(output, image, mask)
-        error = (output - image).abs()
+        output = self.generator(holed, mask)
+        filled = composite(output, target, mask)
+        error = (output - target).abs()
         terms = {
             "valid": (error * mask).mean(),
             "hole": (error * (1 - mask)).mean(),
             "variation": total_variation(filled, mask),
         }
         with self.accelerator.autocast():
-            terms |= self._feature_terms(image, output, filled)
+            terms |= self._feature_terms(target, output, filled)
         loss = total(self.weights[name] * term for name, term in terms.items())
         self.descend(self.optimizer, loss)
         return detached(terms | {"total": loss})
@@ -80,10 +84,10 @@ class PConvLearner(Learner):
         norms, rest = self.optimizer.param_groups
         norms["lr"], rest["lr"] = (0.0 if fine_tuning else lr), lr
 
-    def _feature_terms(self, image: Tensor, output: Tensor, filled: Tensor) -> dict[str, Tensor]:
+    def _feature_terms(self, target: Tensor, output: Tensor, filled: Tensor) -> dict[str, Tensor]:
         """Both sums are over pool1-3 and over the raw output and the composite."""
         with torch.no_grad():
-            targets = self.features(image)
+            targets = self.features(target)
         found = [self.features(x) for x in (output, filled)]
         layers = len(targets)  # the bench's losses are means over layers
         return {

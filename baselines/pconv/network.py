@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from baselines.pconv import table
+from bench.config import Model
 from bench.networks.layer_table import Conv
 from bench.networks.layers import crop_to, pad_to_multiple
 
@@ -65,8 +65,9 @@ class PConvUNet(nn.Module):
     [B,3,H,W], linear: it may leave [0,1] by a little.
     """
 
-    def __init__(self, encoder: Sequence[Conv], decoder: Sequence[Conv]) -> None:
+    def __init__(self, model: Model) -> None:
         super().__init__()
+        encoder, decoder = table.encoder(model), table.decoder(model)
         self.encoder = nn.ModuleList(PartialConv(layer) for layer in encoder)
         self.encoder_norms = nn.ModuleList(_norm(layer) for layer in encoder)
         self.decoder = nn.ModuleList(PartialConv(layer) for layer in decoder)

@@ -10,6 +10,8 @@ import torch
 
 log = logging.getLogger(__name__)
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+PRECISIONS = {"no": "fp32", "bf16": "bf16"}
+"""accelerate's names of the autocast modes, to those of `--precision`."""
 
 
 def has_bf16_units(device: torch.device) -> bool:

@@ -11,6 +11,10 @@ class UserError(Exception):
     """
 
 
+class MissingWeightsError(UserError):
+    """Pretrained weights that cannot be had here; the text says why and how they could be."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     """The error for a name that is not among `known`, with the nearest names."""
     names = sorted(known)

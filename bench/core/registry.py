@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import logging
 import pkgutil
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
@@ -30,16 +31,16 @@ class Registry(Generic[Item]):
         self._items: dict[str, Item] = {}
         self._modules: dict[str, str] = {}
         self._broken: dict[str, str] = {}
-        self._loading = ""
 
     def add(self, name: str, item: Item) -> Item:
         """Add a definition; a name that is taken is a `UserError`."""
+        module = _module_in_work()
         if name in self._items:
             raise UserError(
-                f"{self.kind} '{name}' of {self._loading or 'this program'} is already defined in "
-                f"{self._modules[name] or 'this program'}; rename one"
+                f"{self.kind} '{name}' of {module} is already defined in {self._modules[name]}; "
+                "rename one"
             )
-        self._items[name], self._modules[name] = item, self._loading
+        self._items[name], self._modules[name] = item, module
         return item
 
     def all(self) -> dict[str, Item]:
@@ -58,9 +59,14 @@ class Registry(Generic[Item]):
             raise self.unknown(name, found)
         return found[name]
 
-    def unknown(self, name: str, among: Sequence[str] | dict[str, Item]) -> UserError:
+    def module(self, name: str) -> str:
+        """Return the module that defined a name, for the fingerprint of what uses it."""
+        self.find(name)
+        return self._modules[name]
+
+    def unknown(self, name: str, among: Iterable[str], kind: str | None = None) -> UserError:
         """Return the error for an unknown name, which also tells of modules that failed."""
-        error = unknown(self.kind, name, among)
+        error = unknown(kind or self.kind, name, among)
         broken = "".join(f"; {module} {problem}" for module, problem in self._broken.items())
         return UserError(f"{error}{broken}")
 
@@ -68,7 +74,7 @@ class Registry(Generic[Item]):
         """Import a module once; forget its definitions if it fails halfway."""
         if module in self._broken:
             return
-        before, self._loading = set(self._items), module
+        before = set(self._items)
         try:
             importlib.import_module(module)
         except UserError:  # a name taken twice: nobody can tell which was meant
@@ -78,5 +84,11 @@ class Registry(Generic[Item]):
                 del self._items[name]
             self._broken[module] = f"cannot be imported: {type(error).__name__}: {error}"
             log.warning("%s %s", module, self._broken[module])
-        finally:
-            self._loading = ""
+
+
+def _module_in_work() -> str:
+    """Return the name of the module whose top-level code is running: the one that defines."""
+    frame = sys._getframe(2)
+    while frame.f_code.co_name != "<module>" and frame.f_back is not None:
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__", "this program"))

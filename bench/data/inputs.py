@@ -1,89 +1,112 @@
-"""From a config to photographs, training batches and test pairs."""
+"""The inputs of an experiment: photographs, masks and pairs, each resolved once from the config."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from bench.config import Config
-from bench.data import cache
-from bench.data import pairs as manifest
+from bench.data import cache, pairs
 from bench.data.batches import Batches
-from bench.data.images import sources
-from bench.data.masks import sources as mask_sources
+from bench.data.images.sources import SPLITS, Split, pictures
+from bench.data.masks.sources import MaskSource, resolve
 from bench.data.pairs import Manifest, TestPairs
 
 DEFAULT_ROOT = Path("~/.cache/lbam-bench")
+PAIRS_SEED = 0
+"""Seed of test and validation pairs, not `--seed`: every run is measured on the same pairs."""
 
 
-def training_batches(config: Config, cache_folder: Path) -> Batches:
-    """The training sequence."""
-    data, training = config.data, config.training
-    return Batches(
-        _photos(config, data.images, "train", cache_folder),
-        _masks(config, data.masks, "train"),
-        data.size,
-        data.ratio,
-        training.batch_size,
-        training.seed,
-    )
+class Inputs:
+    """All data of one config; an experiment builds this object once and hands it on.
 
-
-def test_pairs(config: Config, cache_folder: Path) -> TestPairs:
-    """The test pairs: those of `--manifest`, or drawn with a seed of their own, not `--seed`."""
-    data = config.data
-    photos = _photos(config, data.test_images or data.images, "test", cache_folder)
-    masks = _masks(config, data.test_masks or data.masks, "test")
-    if data.manifest:
-        return TestPairs(Manifest.read(Path(data.manifest)), photos, masks)
-    # Every run, whatever its seed, must be measured on the same pairs.
-    drawn = manifest.make(photos, masks, data.size, data.resize, data.pairs, 0, "test")
-    return TestPairs(drawn, photos, masks)
-
-
-def validation_pairs(config: Config, cache_folder: Path) -> TestPairs:
-    """Pairs of the validation split, for curves while training."""
-    data = config.data
-    photos = _photos(config, data.images, "val", cache_folder)
-    masks = _masks(config, data.masks, "val")
-    drawn = manifest.make(
-        photos, masks, data.size, data.resize, data.validation_pairs, 0, "validation"
-    )
-    return TestPairs(drawn, photos, masks)
-
-
-def splits(config: Config, cache_folder: Path) -> dict[str, dict[str, Any]]:
-    """What each split holds, for JSON: splits drawn by a seed can be told from the record.
-
-    Under `train`, `val` and `test`: kind of `source`, number of `images`, `digest`, and but for
-    training the `names`.
+    Each part is made when it is first asked for, since a method without training needs only the
+    test pairs. A source that is missing or wrong is a `UserError` at that moment. `folder` is the
+    cache of decoded photographs.
     """
-    data = config.data
-    record: dict[str, dict[str, Any]] = {}
-    for split in sources.SPLITS:
-        spec = (data.test_images or data.images) if split == "test" else data.images
-        photos = _photos(config, spec, split, cache_folder)
-        record[split] = {
-            "source": spec.partition(":")[0],  # where it lies says nothing of what it is
-            "images": len(photos),
-            "digest": photos.digest,
+
+    def __init__(self, config: Config, folder: Path) -> None:
+        self.config, self.data, self.folder = config, config.data, folder
+        self.root = Path(config.data.data_root or DEFAULT_ROOT).expanduser()
+        self._photos: dict[Split, cache.Photos] = {}
+        self._masks: dict[tuple[str, Split], MaskSource] = {}
+
+    @cached_property
+    def train(self) -> Batches:
+        """The training batches by step."""
+        training = self.config.training
+        return Batches(
+            self.photos("train"),
+            self.masks(self.data.masks, "train"),
+            self.data.size,
+            self.data.ratio,
+            training.batch_size,
+            training.seed,
+        )
+
+    @cached_property
+    def validation(self) -> TestPairs:
+        """Pairs of the validation split, for curves during training."""
+        # Masks of the training part: only the test part of a set is for testing.
+        source = self.masks(self.data.masks, "train")
+        return self._draw("val", source, self.data.validation_pairs, "validation")
+
+    @cached_property
+    def test(self) -> TestPairs:
+        """The test pairs: those of `--manifest`, or drawn."""
+        photos = self.photos("test")
+        source = self.masks(self.data.test_masks or self.data.masks, "test")
+        if self.data.manifest:
+            return TestPairs(Manifest.read(Path(self.data.manifest)), photos, source)
+        return self._draw("test", source, self.data.pairs, "test")
+
+    def photos(self, split: Split) -> cache.Photos:
+        """Return the photographs of one split, decoded and resized."""
+        if split not in self._photos:
+            # A folder named for testing alone is a test set as it stands.
+            whole = split == "test" and self.data.test_images not in ("", self.data.images)
+            found = pictures(self.image_source(split), split, self.root, whole)
+            self._photos[split] = cache.load(found, self.data.resize, self.data.size, self.folder)
+        return self._photos[split]
+
+    def masks(self, spec: str, split: Split) -> MaskSource:
+        """Return the masks of one source; published sets may have a part for each split."""
+        if (spec, split) not in self._masks:
+            found = resolve(spec, self.data.polarity, self.root, split)
+            self._masks[spec, split] = found
+        return self._masks[spec, split]
+
+    def image_source(self, split: Split) -> str:
+        """Return the source of a split's photographs, such as `bsds500` or `folder:PATH`."""
+        return (self.data.test_images or self.data.images) if split == "test" else self.data.images
+
+    def digests(self) -> dict[str, str]:
+        """Return digests of the training data, for the identity of a run."""
+        return {
+            "training images": self.train.photos.digest[:16],
+            "training masks": self.train.masks.digest,
         }
-        if split != "train":
-            record[split]["names"] = list(photos.names)
-    return record
 
+    def splits(self) -> dict[str, dict[str, Any]]:
+        """Return what each split holds, for JSON: drawn splits can be told from the record.
 
-def _photos(config: Config, spec: str, split: sources.Split, folder: Path) -> cache.Photos:
-    data = config.data
-    # A folder named for testing alone is a test set as it stands.
-    whole = split == "test" and data.test_images not in ("", data.images)
-    found = sources.pictures(spec, split, _root(config), whole)
-    return cache.load(found, data.resize, data.size, folder)
+        Under `train`, `val` and `test`: kind of `source`, number of `images`, `digest`, and except
+        for training the `names`.
+        """
+        record: dict[str, dict[str, Any]] = {}
+        for split in SPLITS:
+            photos = self.photos(split)
+            record[split] = {
+                "source": self.image_source(split).partition(":")[0],  # its place says nothing
+                "images": len(photos),
+                "digest": photos.digest,
+            }
+            if split != "train":
+                record[split]["names"] = list(photos.names)
+        return record
 
-
-def _masks(config: Config, spec: str, split: sources.Split) -> mask_sources.MaskSource:
-    return mask_sources.resolve(spec, config.data.polarity, _root(config), split)
-
-
-def _root(config: Config) -> Path:
-    return Path(config.data.data_root or DEFAULT_ROOT).expanduser()
+    def _draw(self, split: Split, source: MaskSource, count: int, purpose: str) -> TestPairs:
+        photos, data = self.photos(split), self.data
+        drawn = pairs.make(photos, source, data.size, data.resize, count, PAIRS_SEED, purpose)
+        return TestPairs(drawn, photos, source)

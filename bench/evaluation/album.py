@@ -12,8 +12,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from bench.core.files import replacing
-from bench.evaluation.metrics import pixelwise as metrics
-from bench.networks.layers import composite
+from bench.core.run_folder import PairPictures
+from bench.evaluation.metrics.pixelwise import quantise
+from bench.networks.holes import composite
 
 VIEW_QUANTILE = 0.995
 """Of a map's values, shown as white."""
@@ -23,17 +24,19 @@ Views = Callable[[nn.Module, Tensor, Tensor], Mapping[str, Tensor]]
 
 @dataclass(frozen=True)
 class Album:
-    """A folder with `00000_input.png`, `_output.png` and `_truth.png` of every test pair."""
+    """Saves the pictures of all test pairs: input, output and truth, and maps of some."""
 
-    folder: Path
+    pictures: PairPictures
     views: Views | None = None
-    """Maps to be saved beside, for the first pair of each bucket: `00000_mask-encoder-1.png`."""
+    """Function whose maps are saved for the first pair of each bucket: `mask-encoder-1`."""
 
     def add(self, index: int, image: Tensor, mask: Tensor, raw: Tensor) -> None:
         """Save one pair: image and raw output [3,H,W] in [0,1], mask [1,H,W]; holes are white."""
-        save_picture(self._file(index, "input"), composite(torch.ones_like(image), image, mask))
-        save_picture(self._file(index, "output"), composite(raw, image, mask))
-        save_picture(self._file(index, "truth"), image)
+        save_picture(
+            self.pictures.file(index, "input"), composite(torch.ones_like(image), image, mask)
+        )
+        save_picture(self.pictures.file(index, "output"), composite(raw, image, mask))
+        save_picture(self.pictures.file(index, "truth"), image)
 
     def add_views(self, index: int, network: nn.Module, image: Tensor, mask: Tensor) -> None:
         """Save the maps of one pair: image [3,H,W] without its hole, mask [1,H,W]."""
@@ -41,10 +44,8 @@ class Album:
             return
         with torch.inference_mode():
             for name, found in self.views(network, image[None], mask[None]).items():
-                save_picture(self._file(index, name), _scaled(found[0]).expand(3, -1, -1))
-
-    def _file(self, index: int, name: str) -> Path:
-        return self.folder / f"{index:05d}_{name.replace(' ', '-')}.png"
+                file = self.pictures.file(index, name.replace(" ", "-"))
+                save_picture(file, _scaled(found[0]).expand(3, -1, -1))
 
 
 def _scaled(view: Tensor) -> Tensor:
@@ -55,7 +56,7 @@ def _scaled(view: Tensor) -> Tensor:
 
 
 def save_picture(path: Path, image: Tensor) -> None:
-    """Save [3,H,W] in [0,1] as an 8-bit picture."""
-    pixels = metrics.quantise(image).permute(1, 2, 0).byte().cpu().numpy()
+    """Save an image [3,H,W] in [0,1] with 8 bits; the suffix chooses the format."""
+    pixels = quantise(image).permute(1, 2, 0).byte().cpu().numpy()
     with replacing(path) as temporary:
         Image.fromarray(np.ascontiguousarray(pixels)).save(temporary)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
@@ -14,15 +14,25 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from bench.config import Evaluation
+from bench.core.errors import MissingWeightsError
 from bench.data.pairs import TestPairs
-from bench.evaluation import lpips_distance as perceptual_distance
 from bench.evaluation.album import Album
 from bench.evaluation.fill import blank, fill
-from bench.evaluation.lpips_distance import MissingWeightsError
-from bench.evaluation.metrics import pixelwise as metrics
-from bench.networks.layers import composite, place
+from bench.evaluation.metrics.metric import Metric, MetricFunction, Region, all_metrics
+from bench.evaluation.metrics.pixelwise import RANGE, quantise
+from bench.evaluation.metrics.psnr import psnr
+from bench.networks.holes import composite
+from bench.networks.layers import to_device
 
-Measured = dict[tuple[str, str], Tensor]
+
+class Measure(NamedTuple):
+    """A metric that the settings ask for, ready to measure."""
+
+    metric: Metric
+    function: MetricFunction | None
+    """None where its weights cannot be had."""
+    note: str
+    """Why it cannot be measured."""
 
 
 class Evaluator:
@@ -33,16 +43,8 @@ class Evaluator:
 
     def __init__(self, pairs: TestPairs, settings: Evaluation, device: torch.device) -> None:
         self.pairs, self.settings, self.device = pairs, settings, device
-        self.lpips_name = f"lpips_{settings.lpips}" if settings.lpips != "off" else "lpips"
-        self.lpips, self.lpips_missing = self._lpips()
-
-    def _lpips(self) -> tuple[nn.Module | None, str]:
-        file = Path(self.settings.lpips_weights) if self.settings.lpips_weights else None
-        try:
-            model = perceptual_distance.build(self.settings.lpips, file, self.settings.download)
-        except MissingWeightsError as error:
-            return None, str(error)
-        return model.to(self.device), ""
+        wanted = [metric for metric in all_metrics() if metric.wanted(settings)]
+        self.measures = [load(metric, settings, device) for metric in wanted]
 
     def records(
         self,
@@ -63,22 +65,21 @@ class Evaluator:
             rows += self._rows(indices, image, mask, raw, seconds)
             if album is not None:
                 self._picture(album, network, indices, image, mask, raw)
-        return pd.DataFrame(rows).assign(
-            metric_version=metrics.VERSION, manifest=self.pairs.manifest.hash, **identity
-        )
+        return pd.DataFrame(rows).assign(manifest=self.pairs.manifest.hash, **identity)
 
     def _rows(
         self, indices: Sequence[int], image: Tensor, mask: Tensor, raw: Tensor, seconds: float
     ) -> Iterator[dict[str, Any]]:
-        measured = metrics.measure(raw, image, mask) | self._distance(raw, image, mask)
+        measured = measure(self.measures, raw, image, mask)
         for row, index in enumerate(indices):
             pair = asdict(self.pairs.manifest.pairs[index]) | {"pair": index}
-            for (metric, region), values in measured.items():
+            for chosen, region, values in measured:
                 yield pair | {
-                    "metric": metric,
+                    "metric": chosen.metric.name,
                     "region": region,
-                    "value": values[row].item(),
-                    "note": self.lpips_missing if metric == self.lpips_name else "",
+                    "value": values[row],
+                    "note": chosen.note,
+                    "metric_version": chosen.metric.version,
                     "seconds": seconds,
                 }
 
@@ -100,7 +101,7 @@ class Evaluator:
         self, network: nn.Module, name: str, size: int
     ) -> Iterator[tuple[list[int], Tensor, Tensor, Tensor, float]]:
         """Indices, image, mask and raw output of each batch, and seconds per image."""
-        network = place(network, self.device).eval()
+        network = to_device(network, self.device).eval()
         with tqdm(total=len(self.pairs), desc=f"evaluate {name}", unit="img") as bar:
             for first in range(0, len(self.pairs), size):
                 indices = list(range(first, min(first + size, len(self.pairs))))
@@ -110,32 +111,67 @@ class Evaluator:
                 yield indices, image, mask, raw, seconds / len(indices)
                 bar.update(len(indices))
 
-    def _distance(self, raw: Tensor, image: Tensor, mask: Tensor) -> Measured:
-        if self.lpips is None:
-            nothing = torch.full((len(raw),), torch.nan)
-            return {(self.lpips_name, region): nothing for region in ("composite", "raw")}
-        output, target = metrics.quantise(raw), metrics.quantise(image)
-        with torch.no_grad():
-            return {
-                (self.lpips_name, region): perceptual_distance.distance(self.lpips, picture, target)
-                for region, picture in (
-                    ("composite", composite(output, target, mask)),
-                    ("raw", output),
-                )
-            }
+
+Pictures = dict[Region, tuple[Tensor, Tensor, Tensor | None]]
+"""Output, target and, for the hole, the pixels that count, by region; images in 0..255."""
+
+
+def _regions(raw: Tensor, image: Tensor, mask: Tensor) -> Pictures:
+    """Return what each region compares, after rounding to 8 bits."""
+    output, target = quantise(raw), quantise(image)
+    filled = composite(output, target, mask)
+    return {
+        "composite": (filled, target, None),
+        "raw": (output, target, None),
+        "hole": (filled, target, 1 - mask.float()),
+    }
+
+
+def measure(
+    measures: Iterable[Measure], raw: Tensor, image: Tensor, mask: Tensor
+) -> list[tuple[Measure, Region, list[float]]]:
+    """Return one number per image for each metric and region, from raw output and image in [0,1].
+
+    Numbers are NaN for a metric that cannot be measured.
+    """
+    pictures = _regions(raw, image, mask)
+    with torch.no_grad():
+        return [
+            (chosen, region, _values(chosen, *pictures[region]))
+            for chosen in measures
+            for region in chosen.metric.regions
+        ]
+
+
+def _values(chosen: Measure, output: Tensor, target: Tensor, hole: Tensor | None) -> list[float]:
+    if chosen.function is None:
+        return [math.nan] * len(output)
+    low, high = chosen.metric.input_range
+    if (low, high) != (0.0, RANGE):
+        output, target = (x / (RANGE / (high - low)) + low for x in (output, target))
+    values: list[float] = chosen.function(output, target, hole).tolist()
+    return values
+
+
+def load(metric: Metric, settings: Evaluation, device: torch.device) -> Measure:
+    """Return a metric with its function, or with the note why it cannot be measured."""
+    try:
+        return Measure(metric, metric.load(settings, device), "")
+    except MissingWeightsError as error:
+        return Measure(metric, None, str(error))
 
 
 def mean_psnr(network: nn.Module, pairs: TestPairs, device: torch.device, batch: int) -> float:
-    """Mean composite PSNR over the pairs, in dB: the number of validation curves."""
+    """Return the mean composite PSNR over the pairs in dB: the number of validation curves."""
     values = []
     for first in range(0, len(pairs), batch):
         chosen = range(first, min(first + batch, len(pairs)))
         images, masks = (x.to(device) for x in pairs.batch(chosen))
         image, mask = images.float() / 255, masks.float()
         raw = fill(network, image, mask)
-        values.append(metrics.measure(raw, image, mask)["psnr", "composite"])
-    psnr = torch.cat(values)
-    return float(psnr[psnr.isfinite()].mean())
+        values.append(psnr(*_regions(raw, image, mask)["composite"]))
+    measured = torch.cat(values)
+    return float(measured[measured.isfinite()].mean())
 
 
 def _timed(network: nn.Module, image: Tensor, mask: Tensor) -> tuple[Tensor, float]:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import itertools
 import logging
-import math
 from pathlib import Path
-from urllib.error import URLError
 
 import torch
 from torch import Tensor, nn
 
 from bench.config import Objective
-from bench.core.errors import UserError
-from bench.core.seeds import torch_rng
 from bench.networks import weights
+from bench.networks.initialisation import he, initialise
 
 log = logging.getLogger(__name__)
 POOL3 = 17
@@ -47,37 +44,33 @@ class PoolFeatures(nn.Module):
         return features
 
 
-def build(objective: Objective) -> PoolFeatures:
-    """The network that `--features` names."""
+def build(objective: Objective, download: bool) -> PoolFeatures:
+    """Return the network that `--features` names; `download` allows fetching missing weights."""
     if objective.features == "random":
         log.info(
             "perceptual and style loss on random features: not the paper's loss "
             "(--features vgg16 is)"
         )
         return random_vgg()
-    return vgg16(Path(objective.vgg16_weights) if objective.vgg16_weights else None)
+    return vgg16(Path(objective.vgg16_weights) if objective.vgg16_weights else None, download)
 
 
-def vgg16(file: Path | None) -> PoolFeatures:
-    """VGG-16 up to pool3 with ImageNet weights: from `file`, else torchvision's (downloaded)."""
+def vgg16(file: Path | None, download: bool = False) -> PoolFeatures:
+    """Return VGG-16 up to pool3 with ImageNet weights: from `file`, or torchvision's."""
     from torchvision.models import VGG16_Weights
     from torchvision.models import vgg16 as torchvision_vgg16
 
-    if file is None:
-        try:
-            return PoolFeatures(
-                torchvision_vgg16(weights=VGG16_Weights.IMAGENET1K_V1).features[:POOL3]
-            )
-        except (URLError, OSError, RuntimeError) as error:
-            raise UserError(
-                f"VGG-16's ImageNet weights cannot be downloaded ({error}); give torchvision's "
-                "state dict by --vgg16-weights FILE, or use --features random"
-            ) from error
+    if file is not None:
+        state = weights.read(file)
+    else:
+        advice = "give torchvision's state dict by --vgg16-weights FILE, use --features random"
+        entry = VGG16_Weights.IMAGENET1K_V1
+        state = weights.torchvision_state("VGG-16", entry, advice, download)
     with torch.device("meta"):
         layers = torchvision_vgg16(weights=None).features[:POOL3]
     expected = {f"features.{name}": value for name, value in layers.state_dict().items()}
-    found = {name: value for name, value in weights.read(file).items() if name in expected}
-    weights.check(found, expected, f"{file} (VGG-16)")
+    found = {name: value for name, value in state.items() if name in expected}
+    weights.check(found, expected, f"{file or 'torchvision'} (VGG-16)")
     state = {name.removeprefix("features."): value for name, value in found.items()}
     layers.load_state_dict(state, assign=True)
     return PoolFeatures(layers)
@@ -96,12 +89,5 @@ def random_vgg(width: int = 8) -> PoolFeatures:
             layers += [nn.Conv2d(a, b, 3, padding=1), nn.ReLU(inplace=True)]
         layers.append(nn.MaxPool2d(2, 2))
     network = nn.Sequential(*layers)
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            if parameter.dim() > 1:
-                stream = torch_rng(0, "random perceptual network", name)
-                spread = math.sqrt(2 / parameter[0].numel())
-                parameter.copy_(torch.randn(parameter.shape, generator=stream) * spread)
-            else:
-                parameter.zero_()
+    initialise(network, 0, he, purpose="random perceptual network")
     return PoolFeatures(network)

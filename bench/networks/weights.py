@@ -6,12 +6,14 @@ import hashlib
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.error import URLError
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torchvision.models import WeightsEnum
 
-from bench.core.errors import UserError
+from bench.core.errors import MissingWeightsError, UserError
 from bench.core.files import replacing
 
 
@@ -35,6 +37,29 @@ def read(path: Path) -> dict[str, Tensor]:
         raise UserError(f"{path} holds no state dict (a mapping of names to tensors)")
     found: dict[str, Tensor] = state
     return found
+
+
+def torchvision_state(
+    name: str, entry: WeightsEnum, advice: str, download: bool
+) -> dict[str, Tensor]:
+    """Return ImageNet weights that torchvision publishes, from torch hub's cache or downloaded.
+
+    `name` and `advice` stand in the `MissingWeightsError` where they cannot be had.
+    """
+    cached = Path(torch.hub.get_dir(), "checkpoints", Path(entry.url).name)
+    if cached.is_file():
+        return read(cached)
+    if not download:
+        raise MissingWeightsError(
+            f"no ImageNet weights of {name} on this machine; {advice} or use --download true"
+        )
+    try:
+        state: dict[str, Tensor] = entry.get_state_dict(progress=True, check_hash=True)
+        return state
+    except (URLError, OSError, RuntimeError) as error:
+        raise MissingWeightsError(
+            f"{name}'s ImageNet weights cannot be downloaded ({error}); {advice}"
+        ) from error
 
 
 def write(path: Path, network: nn.Module) -> None:

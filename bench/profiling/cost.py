@@ -7,24 +7,24 @@ they were built with, since neither figure depends on them.
 from __future__ import annotations
 
 import multiprocessing
-import statistics
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench import registry
 from bench.config import Model
 from bench.core import device
 from bench.core.files import read_json, write_json
+from bench.core.run_folder import RunFolder
 from bench.data.images.decode import read_rgb, resize_shorter
 from bench.data.images.sources import pictures
-from bench.networks.layers import place
+from bench.networks.layers import to_device
+from bench.profiling.timing import median
+from bench.runs.environment import environment
 from bench.runs.experiment import load_run
-from bench.runs.run import environment
 
 SIZE, HOLE = 256, 128
 """Sides of the image and of the box that is its hole, pixels."""
@@ -49,13 +49,12 @@ class Cost:
     size: int = SIZE
 
 
-def of_run(folder: Path) -> None:
-    """Write `cost.json` into a run's folder, unless it holds this device's already."""
-    path = folder / "cost.json"
-    method, config = load_run(folder)
-    if path.exists() and read_json(path)["device"] == environment()["device"]:
+def of_run(run: RunFolder) -> None:
+    """Measure the cost of a run's method, unless its folder holds it for this device."""
+    method, config = load_run(run)
+    if run.cost.exists() and read_json(run.cost)["device"] == environment()["device"]:
         return
-    write_json(path, asdict(measure(method.name, config.model, config.training.device)))
+    write_json(run.cost, asdict(measure(method.name, config.model, config.training.device)))
 
 
 def measure(name: str, model: Model, wanted: str) -> Cost:
@@ -70,9 +69,9 @@ def _measure(name: str, model: Model, wanted: str) -> Cost:
     image, mask = (x.to(where) for x in _inputs())
     method = registry.find(name)
     memory = Memory(where)
-    network = place(method.build(model), where).eval()
+    network = to_device(method.build(model), where).eval()
     with torch.inference_mode():
-        seconds = _seconds(network, image, mask)
+        seconds = median(lambda: network(image, mask), REPEATS)
     peak = memory.peak()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(image, mask)
@@ -94,18 +93,6 @@ def _inputs() -> tuple[Tensor, Tensor]:
     start = (SIZE - HOLE) // 2
     mask[..., start : start + HOLE, start : start + HOLE] = 0
     return image * mask, mask
-
-
-def _seconds(network: nn.Module, image: Tensor, mask: Tensor) -> float:
-    def once() -> float:
-        start = time.perf_counter()
-        network(image, mask)
-        if image.is_cuda:
-            torch.cuda.synchronize()
-        return time.perf_counter() - start
-
-    once()
-    return statistics.median(once() for _ in range(REPEATS))
 
 
 class Memory:

@@ -1,10 +1,11 @@
-"""How long the report of 300,000 records takes, and how much memory: made-up runs, real reports."""
+"""Time and memory of a report of 300,000 records: made-up runs, the real report."""
 
 from __future__ import annotations
 
 import multiprocessing
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,15 @@ import torch
 
 from bench.config import identity, override, to_dict
 from bench.core.files import write_json, write_text
+from bench.core.run_folder import RunFolder
 from bench.core.seeds import rng
 from bench.data.masks.generated import BUCKETS, bucket_label
 from bench.evaluation import records
 from bench.presets import preset
 from bench.profiling.cost import Memory
+from bench.profiling.timing import Row
 
-METHODS = ("full", "unlearned", "forward", "no-gan", "sigmoid", "lrelu", "relu", "3x3", "pconv",
-           "global-local")  # fmt: skip
+METHODS = tuple(f"method-{number}" for number in range(10))
 SEEDS, PAIRS = 3, 1000
 MEASURED = [
     (metric, region)
@@ -31,36 +33,45 @@ MEASURED = [
 RECORDS = len(METHODS) * SEEDS * PAIRS * len(MEASURED)
 
 
-def measure() -> tuple[float, float | None]:
-    """Seconds and MiB of all tables and plots, from files to files, in a process of its own."""
+Report = Callable[[list[RunFolder], Path], object]
+"""Writes the report of runs into a folder."""
+
+
+def reports(write: Report, repeats: int) -> list[Row]:
+    """Time all tables, plots and the page of made-up runs, once: files are read and written."""
+    seconds, peak = measure(write)
+    memory = "" if peak is None else f", {peak:.0f} MiB at most"
+    return [Row(f"report of {RECORDS:,} records{memory}", seconds)]
+
+
+def measure(write: Report) -> tuple[float, float | None]:
+    """Return seconds and MiB of a report, from files to files, in a process of its own."""
     with tempfile.TemporaryDirectory() as scratch:
-        folders = [_run(Path(scratch), method, seed) for method in METHODS for seed in range(SEEDS)]
+        runs = [_run(Path(scratch), method, seed) for method in METHODS for seed in range(SEEDS)]
         with multiprocessing.get_context("spawn").Pool(1) as pool:
-            return pool.apply(_report, (folders, Path(scratch) / "report"))
+            return pool.apply(_timed, (write, runs, Path(scratch) / "report"))
 
 
-def _report(folders: list[Path], out: Path) -> tuple[float, float | None]:
-    from reports import writing
-
+def _timed(write: Report, runs: list[RunFolder], out: Path) -> tuple[float, float | None]:
     memory = Memory(torch.device("cpu"))
     start = time.perf_counter()
-    writing.ablation(folders, out)
+    write(runs, out)
     return time.perf_counter() - start, memory.peak()
 
 
-def _run(root: Path, method: str, seed: int) -> Path:
-    """The folder of a run that never was: what a report reads of it, with random numbers."""
-    folder, config = root / f"{method}-{seed}", override(preset("quick"), {"seed": seed})
-    records.write(folder / "records.csv", _records(method, seed))
-    write_json(folder / "config.json", to_dict(config))
+def _run(root: Path, method: str, seed: int) -> RunFolder:
+    """Write the folder of a run that never was: all that a report reads, with random numbers."""
+    run, config = RunFolder(root / f"{method}-{seed}"), override(preset("quick"), {"seed": seed})
+    records.write(run.records, _records(method, seed))
+    write_json(run.config, to_dict(config))
     asked = {"method": method, "code": method, "training images": "none", **identity(config)}
-    write_json(folder / "identity.json", asked)
+    write_json(run.identity, asked)
     environment = {"packages": {"torch": "none"}, "device": "none", "commit": ""}
-    write_json(folder / "environment.json", {**environment, "uncommitted changes": False})
+    write_json(run.environment, {**environment, "uncommitted changes": False})
     steps = range(10, 1010, 10)
-    write_text(folder / "log.csv", "step,pixel,total\n" + "".join(f"{s},1,1\n" for s in steps))
-    write_text(folder / "validation.csv", "step,psnr\n" + "".join(f"{s},20\n" for s in steps))
-    return folder
+    write_text(run.log, "step,pixel,total\n" + "".join(f"{s},1,1\n" for s in steps))
+    write_text(run.validation, "step,psnr\n" + "".join(f"{s},20\n" for s in steps))
+    return run
 
 
 def _records(method: str, seed: int) -> pd.DataFrame:

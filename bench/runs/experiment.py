@@ -1,4 +1,4 @@
-"""Train, evaluate and write down one method under one config, once."""
+"""One experiment: prepare, identify, decide, train and measure one method under one config."""
 
 from __future__ import annotations
 
@@ -14,33 +14,29 @@ from accelerate.utils import broadcast_object_list
 from torch import nn
 
 from bench import registry
-from bench.config import Config, from_dict, identity, override, to_dict
+from bench.config import Config, from_dict, override, to_dict
 from bench.core import device
 from bench.core.errors import UserError
 from bench.core.files import read_json, write_json
-from bench.data import inputs as assemble
-from bench.data.pairs import TestPairs
+from bench.core.references import resolve
+from bench.core.run_folder import RunFolder
+from bench.data.inputs import Inputs
 from bench.evaluation import records
 from bench.evaluation.album import Album
 from bench.evaluation.evaluator import Evaluator
 from bench.networks import weights
-from bench.registry import Method
-from bench.runs import run as runs
+from bench.registry import Algorithm, ImportedWeights, Method, TrainedNetwork
+from bench.runs.environment import environment
+from bench.runs.identity import code_digest, fingerprint, relevant_options
 from bench.runs.run import Run
-from bench.training.common import CommonLearner
 from bench.training.trainer import Trainer, make_accelerator
 
 log = logging.getLogger(__name__)
-EVALUATION_CODE = ("bench.evaluation.evaluator", "bench.data.inputs")
-TRAINING_CODE = ("bench.training.trainer", *EVALUATION_CODE)
-"""What a result depends on, beside the module that defines the method."""
-SOURCES = ("data.images", "data.test_images", "data.masks", "data.test_masks")
-"""Options of the form KIND or KIND:PATH."""
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One method under one config; its run lies in `root`."""
+    """One method under one config; its run lies in the folder `root`."""
 
     method: Method
     config: Config
@@ -48,217 +44,229 @@ class Experiment:
 
     @property
     def run(self) -> Run:
-        """The run, named by what it is."""
+        """The run, whose folder is named by method, preset and seed."""
         name = f"{self.method.name}-{self.config.preset}"
-        # The seed of the training: nothing else may differ from one seed to another.
-        seed = f"-seed{self.config.training.seed}" if self.method.trainable else ""
-        return Run(self.root / f"{name}{seed}")
+        if isinstance(self.method, TrainedNetwork):  # an algorithm gives the same under any seed
+            name += f"-seed{self.config.training.seed}"
+        return Run(self.root / name)
 
     @property
     def cache(self) -> Path:
-        """Decoded photographs, shared by all runs in `root`."""
+        """Folder of decoded photographs, shared by all runs in `root`."""
         return self.root / ".cache"
 
     def execute(self, redo: bool = False) -> Run:
-        """The finished run: skipped if it is there, resumed if it was begun, else made.
+        """Return the finished run: skipped if it is there, resumed if it was begun, else made.
 
-        A classical method is measured as it stands. Of several processes the first decides, writes
-        and evaluates; the others help to train.
+        Of several processes the first decides, writes and measures; the others help to train. All
+        that a wrong option can break is made before anything is replaced or written.
         """
         accelerator = make_accelerator(self.config)
+        self.method.check(self.config, accelerator.num_processes)
+        inputs = Inputs(self.config, self.cache)
         if not accelerator.is_main_process:
-            if _agree(accelerator, None) and self.method.trainable:
-                self._trainer(accelerator).train()
+            if _agree(accelerator, None) and isinstance(self.method, TrainedNetwork):
+                self._trainer(self.method, inputs, accelerator).train()
             return self.run
         with self.run.locked():
-            bench = Bench.prepare(self.config, self.cache)
-            asked = self._identity(bench.pairs)
-            state = "absent" if redo else self.run.state
-            if state != "absent":
-                self.run.check_same(asked)
-            if state == "finished":
-                log.info("%s is finished; skipped", self.run.folder)
-                _agree(accelerator, False)
-                return self.run
-            _agree(accelerator, True)
-            # All that a wrong option can break is made before anything is replaced or written.
-            trainer = self._trainer(accelerator) if self.method.trainable else None
-            if state == "absent":
-                # Also what a killed --redo left: its checkpoints belong to another run.
-                self.run.clear()
-            self.run.begin(asked, to_dict(self.config))
-            bench.pairs.manifest.save(self.run.folder / "manifest.json")
-            if self.method.trainable:
-                splits = assemble.splits(self.config, self.cache)
-                write_json(self.run.folder / "splits.json", splits)
-            with self.run.working():
-                network = self._network(trainer)
-                bench.measure(self.method, network, runs.fingerprint(asked), self.run.folder)
+            bench = Bench.prepare(self.config, inputs)
+            identity = self._identify(inputs, accelerator)
+            to_do = self._decide(identity, redo)
+            _agree(accelerator, to_do)
+            if to_do:
+                trainer = None
+                if isinstance(self.method, TrainedNetwork):
+                    trainer = self._trainer(self.method, inputs, accelerator)
+                self._begin(identity, inputs, redo)
+                with self.run.working():
+                    network = self._network(trainer)
+                    bench.measure(self.method, network, fingerprint(identity), self.run)
         return self.run
 
+    def _identify(self, inputs: Inputs, accelerator: Accelerator) -> dict[str, Any]:
+        """Return everything that can change the result, and not where the data lies."""
+        evaluation, objective = self.config.evaluation, self.config.objective
+        identity = {
+            "method": self.method.name,
+            "test pairs": inputs.test.manifest.hash,
+            "lpips weights": _file_digest(evaluation.lpips_weights),
+            "code": code_digest(self.method),
+        }
+        options = relevant_options(self.method, self.config)
+        if not isinstance(self.method, TrainedNetwork):
+            # Images and masks show in the test pairs alone.
+            return identity | {k: v for k, v in options.items() if k.startswith("evaluation.")}
+        return {
+            **identity,
+            **options,
+            **inputs.digests(),
+            "training.precision": device.PRECISIONS[accelerator.mixed_precision],
+            "processes": accelerator.num_processes,
+            "vgg16 weights": _file_digest(objective.vgg16_weights),
+        }
+
+    def _decide(self, identity: dict[str, Any], redo: bool) -> bool:
+        """Return whether there is work to do; a run with another identity is a `UserError`."""
+        if redo or self.run.progress == "absent":
+            return True
+        self.run.check_same(identity)
+        if self.run.progress == "finished":
+            log.info("%s is finished; skipped", self.run.path)
+            return False
+        return True
+
+    def _begin(self, identity: dict[str, Any], inputs: Inputs, redo: bool) -> None:
+        """Write down what the run is; what another run left in its folder goes first."""
+        if redo or self.run.progress == "absent":
+            # Also checkpoints of a --redo that was killed: they belong to another run.
+            self.run.clear()
+        self.run.begin(identity, to_dict(self.config), environment())
+        inputs.test.manifest.save(self.run.manifest)
+        if isinstance(self.method, TrainedNetwork):
+            write_json(self.run.splits, inputs.splits())
+
+    def _trainer(self, method: TrainedNetwork, inputs: Inputs, accelerator: Accelerator) -> Trainer:
+        config = override(self.config, method.objective)
+        network, learner = method.build(config.model), resolve(method.learner)
+        return Trainer(network, learner, config, accelerator, inputs, self.run)
+
     def _network(self, trainer: Trainer | None) -> nn.Module:
-        """The network to be measured, trained first where it can be."""
+        """Return the network to be measured, trained first where it can be."""
         if trainer is None:
             return self.method.build(self.config.model)
         trainer.train()
-        # Afresh from the file: the trained object still runs in the training's precision.
+        # Loaded from the file: the trained object still runs in the training's precision.
         return load_network(self.method, self.config, self.run.weights)
-
-    def _trainer(self, accelerator: Accelerator) -> Trainer:
-        config = override(self.config, self.method.objective)
-        return Trainer(
-            self.method.build(config.model),
-            self.method.learner() if self.method.learner else CommonLearner,
-            config,
-            accelerator,
-            assemble.training_batches(config, self.cache),
-            assemble.validation_pairs(config, self.cache),
-            self.run.folder,
-        )
-
-    def _identity(self, pairs: TestPairs) -> dict[str, Any]:
-        """Everything that can change the result, and not where the data lies."""
-        values = {k: _without_path(k, value) for k, value in identity(self.config).items()}
-        measured = {
-            "method": self.method.name,
-            "test pairs": pairs.manifest.hash,
-            "lpips weights": _weights_digest(self.config.evaluation.lpips_weights),
-        }
-        if self.method.classical:
-            chosen = {k: v for k, v in values.items() if k.startswith("evaluation.")}
-            code = runs.code_hash([self.method.module, *EVALUATION_CODE])
-            return {**measured, **chosen, "code": code}
-        batches = assemble.training_batches(self.config, self.cache)
-        own = [] if self.method.learner else ["bench.training.common"]
-        return {
-            **measured,
-            **values,
-            "training images": batches.photos.digest[:16],
-            "training masks": batches.masks.digest,
-            "vgg16 weights": _weights_digest(self.config.objective.vgg16_weights),
-            "code": runs.code_hash([self.method.module, *own, *TRAINING_CODE]),
-        }
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What a method is measured on, with, and beside."""
+    """Test pairs, evaluator and reference methods of one config."""
 
     config: Config
-    pairs: TestPairs
+    inputs: Inputs
     evaluator: Evaluator
     references: list[Method]
 
     @classmethod
-    def prepare(cls, config: Config, cache: Path) -> Bench:
-        """Everything of a config's evaluation; what is missing or wrong is an error now."""
+    def prepare(cls, config: Config, inputs: Inputs) -> Bench:
+        """Build everything that an evaluation needs; what is missing or wrong is an error now."""
         references = _references(config.evaluation.references)
-        pairs = assemble.test_pairs(config, cache)
         where = device.choose(config.training.device)
-        return cls(config, pairs, Evaluator(pairs, config.evaluation, where), references)
+        evaluator = Evaluator(inputs.test, config.evaluation, where)
+        return cls(config, inputs, evaluator, references)
 
-    def measure(self, method: Method, network: nn.Module, fingerprint: str, folder: Path) -> None:
-        """Write the records of a network and of the methods beside it, and its pictures."""
-        album = Album(folder / "pictures", method.views)
-        frames = [self._records(method, network, fingerprint, album)]
+    def measure(self, method: Method, network: nn.Module, mark: str, run: RunFolder) -> None:
+        """Write the records of a network and of the reference methods, and its pictures.
+
+        `mark` is the fingerprint that all records carry.
+        """
+        album = self._album(method, run)
+        frames = [self._records(method, network, mark, album)]
         for other in self.references:
             if other.name != method.name:
-                beside = other.build(self.config.model)
-                frames.append(self._records(other, beside, fingerprint, None))
-        records.write(folder / "records.csv", pd.concat(frames, ignore_index=True))
+                network = other.build(self.config.model)
+                frames.append(self._records(other, network, mark, None))
+        records.write(run.records, pd.concat(frames, ignore_index=True))
+
+    def draw(self, method: Method, network: nn.Module, run: RunFolder) -> None:
+        """Make the pictures of all test pairs again, and leave the records as they are."""
+        self.evaluator.records(network, method.name, {}, self._album(method, run))
+
+    def _album(self, method: Method, run: RunFolder) -> Album:
+        return Album(run.pictures, resolve(method.views) if method.views else None)
 
     def _records(
-        self, method: Method, network: nn.Module, fingerprint: str, album: Album | None
+        self, method: Method, network: nn.Module, mark: str, album: Album | None
     ) -> pd.DataFrame:
+        algorithm = isinstance(method, Algorithm)
         columns: dict[str, str | int] = {
             "family": method.family,
             "method": method.name,
-            "seed": self.config.training.seed if method.trainable else 0,
-            "fingerprint": fingerprint,
+            "seed": 0 if algorithm else self.config.training.seed,
+            "fingerprint": mark,
         }
         batch = self.config.evaluation.eval_batch
-        if method.classical:  # an image a core: fewer would leave some idle
+        if algorithm:  # one image a core: fewer would leave some idle
             batch = max(batch, os.cpu_count() or 1)
         return self.evaluator.records(network, method.name, columns, album, batch)
 
 
 def evaluate_weights(
     method: Method, config: Config, file: Path, root: Path, trained: Config | None
-) -> Path:
-    """Measure weights of a method on the config's test pairs; returns the folder of the results.
+) -> RunFolder:
+    """Measure weights of a method on the config's test pairs, and return the folder of results.
 
-    `trained` is the config the weights were trained with, where it is known.
+    `trained` is the config that the weights were trained with, where it is known.
     """
     network = load_network(method, config, file)
-    bench = Bench.prepare(config, root / ".cache")
-    digest, pairs = weights.file_hash(file), bench.pairs.manifest
-    identity = {"method": method.name, "weights": digest, "test pairs": pairs.hash}
-    folder = root / "evaluations" / f"{method.name}-{digest[:8]}-on-{pairs.hash[:8]}"
-    pairs.save(folder / "manifest.json")
-    write_json(folder / "identity.json", identity)
-    write_json(folder / "environment.json", runs.environment())
+    inputs = Inputs(config, root / ".cache")
+    bench = Bench.prepare(config, inputs)
+    digest, manifest = weights.file_hash(file), inputs.test.manifest
+    identity = {"method": method.name, "weights": digest, "test pairs": manifest.hash}
+    name = f"{method.name}-{digest[:8]}-on-{manifest.hash[:8]}"
+    folder = RunFolder(root / "evaluations" / name)
+    manifest.save(folder.manifest)
+    write_json(folder.identity, identity)
+    write_json(folder.environment, environment())
     if trained is not None:
-        write_json(folder / "config.json", to_dict(trained))
-    bench.measure(method, network, runs.fingerprint(identity), folder)
+        write_json(folder.config, to_dict(trained))
+    bench.measure(method, network, fingerprint(identity), folder)
     return folder
 
 
 def load_network(method: Method, config: Config, file: Path) -> nn.Module:
-    """The method's network with the weights of a file."""
+    """Return the method's network with the weights of a file."""
     state = weights.read(file)
-    if method.load is not None:
-        return method.load(state)
+    if isinstance(method, ImportedWeights):
+        imported: nn.Module = resolve(method.load)(state)
+        return imported
     network = method.build(config.model)
     weights.load_into(network, state, str(file))
     return network
 
 
-def network_of_run(folder: Path) -> tuple[Method, nn.Module]:
-    """The method of a finished run and its network: an algorithm, or one with its weights."""
+def load_run(folder: RunFolder) -> tuple[Method, Config]:
+    """Return the method and the config of a run."""
+    if not folder.state.exists():
+        raise UserError(f"{folder.path} is not a run; give a folder that `bench run` made")
+    return registry.find(folder.method), from_dict(read_json(folder.config))
+
+
+def network_of_run(folder: RunFolder) -> tuple[Method, nn.Module]:
+    """Return the method of a finished run and its network, with its weights if it has any."""
     method, config = load_run(folder)
-    if method.classical:
+    if isinstance(method, Algorithm):
         return method, method.build(config.model)
-    return method, load_network(method, config, Run(folder).weights)
+    return method, load_network(method, config, folder.weights)
 
 
-def restore_pictures(folder: Path, cache: Path) -> None:
+def restore_pictures(folder: RunFolder, cache: Path) -> None:
     """Fill a finished run's test pairs again from its weights; the records stay as they are."""
-    _, config = load_run(folder)
     method, network = network_of_run(folder)
-    config = override(config, {"manifest": str(folder / "manifest.json"), "lpips": "off"})
-    bench = Bench.prepare(config, cache)
-    bench.evaluator.records(network, method.name, {}, Album(folder / "pictures", method.views))
-
-
-def load_run(folder: Path) -> tuple[Method, Config]:
-    """The method and config of a run."""
-    run = Run(folder)
-    if run.state == "absent":
-        raise UserError(f"{folder} is not a run; give a folder that `bench run` made")
-    config = from_dict(read_json(folder / "config.json"))
-    return registry.find(run.read_identity()["method"]), config
+    _, config = load_run(folder)
+    config = override(config, {"manifest": str(folder.manifest), "lpips": "off"})
+    Bench.prepare(config, Inputs(config, cache)).draw(method, network, folder)
 
 
 def _references(names: str) -> list[Method]:
+    """Return the algorithms of comma-separated names; `floor` stands for the simplest."""
+    if names == "floor":
+        return registry.floors()
     methods = [registry.find(name.strip()) for name in names.split(",") if name.strip()]
     for method in methods:
-        if not method.classical:
+        if not isinstance(method, Algorithm):
             raise UserError(f"--references {method.name}: it has weights; use run or evaluate")
     return methods
 
 
-def _weights_digest(file: str) -> str:
+def _file_digest(file: str) -> str:
     return weights.file_hash(Path(file)) if file else "torchvision"
 
 
 def _agree(accelerator: Accelerator, decision: bool | None) -> bool:
-    """The first process's decision, told to all."""
+    """Tell all processes the decision of the first, and return it."""
     shared = [decision]
     if accelerator.num_processes > 1:
         broadcast_object_list(shared)
     return bool(shared[0])
-
-
-def _without_path(option: str, value: Any) -> Any:
-    """`folder:/where/ever` to `folder`: its content is in a digest, its place changes nothing."""
-    return value.partition(":")[0] if option in SOURCES else value

@@ -11,8 +11,12 @@ from torch import Tensor, nn
 from bench.config import Config
 from bench.core.seeds import derive, torch_rng
 from bench.networks import vgg_features as perceptual
-from bench.networks.layers import composite, initialise, place
+from bench.networks.holes import composite
+from bench.networks.initialisation import initialise
+from bench.networks.layers import to_device
+from bench.networks.limits import multiple_of, several_images
 from bench.training import losses
+from bench.training.critic import LAYERS as CRITIC_LAYERS
 from bench.training.critic import TwoColumnCritic
 from bench.training.learner import Learner, adam, detached, total
 
@@ -30,7 +34,9 @@ class CommonLearner(Learner):
         self.objective, training = config.objective, config.training
         initialise(network, self.seed)
         self.generator, self.optimizer = self.prepare(network, adam(training.lr, training.betas))
-        self.features = place(perceptual.build(self.objective), accelerator.device)
+        self.features = to_device(
+            perceptual.build(self.objective, config.evaluation.download), accelerator.device
+        )
         self.terms = ("pixel", "perceptual", "style", "total")
         self.critic = None
         if self.objective.adversarial:
@@ -41,16 +47,29 @@ class CommonLearner(Learner):
             self.critic, self.critic_optimizer = self.prepare(
                 critic, adam(training.critic_lr, training.critic_betas)
             )
+            self.shown = ("total", "critic")
             self.terms = ("critic", "penalty", "real", "fake", *self.terms[:3], "adversarial",
                           "total")  # fmt: skip
 
-    def step(self, image: Tensor, mask: Tensor, number: int) -> dict[str, Tensor]:
-        """One update of the critic, where there is one, and one of the generator."""
-        output = self.generator(image, mask)
+    @classmethod
+    def check(cls, config: Config, images: int) -> None:
+        """Refuse sizes that the critic's strides of 2 do not divide."""
+        if config.objective.adversarial:
+            multiple_of(
+                config,
+                2**CRITIC_LAYERS,
+                f"the critic's {CRITIC_LAYERS} strides of 2 (--adversarial 0 trains no critic)",
+            )
+            if config.data.size == 2**CRITIC_LAYERS:
+                several_images(config, images, "the critic's last layer")
+
+    def step(self, holed: Tensor, mask: Tensor, target: Tensor, number: int) -> dict[str, Tensor]:
+        """Update the critic once, where there is one, and the generator once."""
+        output = self.generator(holed, mask)
         terms: dict[str, Tensor] = {}
         if self.critic is not None:
-            terms |= self._step_critic(self.critic, image, output.detach(), mask, number)
-        return terms | self._step_generator(image, output, mask)
+            terms |= self.step_critic(self.critic, target, output.detach(), mask, number)
+        return terms | self.step_generator(target, output, mask)
 
     def warning(self, row: Mapping[str, float]) -> str:
         """Says so when the critic's sigmoid is saturated."""
@@ -63,9 +82,10 @@ class CommonLearner(Learner):
             )
         return ""
 
-    def _step_critic(
+    def step_critic(
         self, critic: nn.Module, image: Tensor, output: Tensor, mask: Tensor, number: int
     ) -> dict[str, Tensor]:
+        """Update the critic on images and on the outputs of the generator."""
         critic.requires_grad_(True)
         real, fake = critic(image, mask), critic(output, mask)
         stream = torch_rng(self.seed, "gradient penalty", number, self.accelerator.process_index)
@@ -77,17 +97,18 @@ class CommonLearner(Learner):
             {"critic": loss, "penalty": penalty, "real": real.mean(), "fake": fake.mean()}
         )
 
-    def _step_generator(self, image: Tensor, output: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    def step_generator(self, image: Tensor, output: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        """Update the generator, given its output with a graph."""
         terms = {"pixel": losses.pixel_loss(output, image, mask, self.objective.hole)}
         with self.accelerator.autocast():
-            terms |= self._feature_terms(image, output, mask)
+            terms |= self.feature_terms(image, output, mask)
             if self.critic is not None:
                 terms["adversarial"] = losses.adversarial_loss(self.bare(self.critic)(output, mask))
         loss = total(getattr(self.objective, name) * term for name, term in terms.items())
         self.descend(self.optimizer, loss)
         return detached(terms | {"total": loss})
 
-    def _feature_terms(self, image: Tensor, output: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    def feature_terms(self, image: Tensor, output: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """Perceptual and style loss; the targets' features carry no graph."""
         with torch.no_grad():
             targets = self.features(image)

@@ -1,4 +1,4 @@
-"""What every way of training shares: networks with their optimizers, and one update at a time."""
+"""The interface between the trainer and an objective."""
 
 from __future__ import annotations
 
@@ -12,52 +12,80 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from bench.config import Config
-from bench.networks.layers import place
+from bench.networks.layers import to_device
 
 MakeOptimizer = Callable[[Any], torch.optim.Optimizer]
-"""Parameters, or groups of them, to their optimizer."""
+"""Function from parameters, or groups of them, to their optimizer."""
 
 
 class Learner(ABC):
-    """Trains one network by one objective; the trainer only calls `step`, and knows no more.
+    """Trains one network by one objective. The trainer calls its methods and knows no more.
 
-    `steps` is the whole budget, for objectives that have phases. A phase must follow from the
-    number of the step alone, so that a resumed run goes on as if it had never stopped.
+    Required:
+
+    - `terms`: names of all scalars that `step` may return, in the order of the log's columns.
+    - `step(holed, mask, target, number)`: one update. Called once a batch.
+
+    Optional:
+
+    - `__init__`: initialise the network, and `prepare` it and any critic with their optimizers.
+      Called once, before a checkpoint is loaded.
+    - `check(config, images)`: refuse settings. Called before anything is built.
+    - `shown`: the terms in the progress bar.
+    - `warning(row)`: tell of a training that goes wrong. Called at every row of the log.
+
+    `steps` is the whole budget, for objectives with phases. A phase must follow from the number of
+    the step alone, so that a resumed run continues as if it had never stopped. An example:
+
+        class Distance(Learner):
+            terms = ("hole",)
+
+            def __init__(self, network, config, accelerator, steps):
+                super().__init__(network, config, accelerator, steps)
+                initialise(network, self.seed)
+                self.generator, self.optimizer = self.prepare(network, adam(1e-4, (0.5, 0.9)))
+
+            def step(self, holed, mask, target, number):
+                error = ((self.generator(holed, mask) - target) * (1 - mask)).square().mean()
+                self.descend(self.optimizer, error)
+                return detached({"hole": error})
     """
 
     terms: tuple[str, ...]
-    """The names `step` may return, in the order of the log's columns."""
+    shown: tuple[str, ...] = ("total",)
 
     def __init__(
         self, network: nn.Module, config: Config, accelerator: Accelerator, steps: int
     ) -> None:
-        self.network, self.config, self.accelerator, self.steps = (
-            network,
-            config,
-            accelerator,
-            steps,
-        )
-        self.seed = config.training.seed
+        self.network, self.config, self.accelerator = network, config, accelerator
+        self.steps, self.seed = steps, config.training.seed
+
+    @classmethod
+    def check(cls, config: Config, images: int) -> None:
+        """Raise a `UserError` for settings that cannot work with `images` images a process."""
+        return
 
     @abstractmethod
-    def step(self, image: Tensor, mask: Tensor, number: int) -> dict[str, Tensor]:
-        """One update on images [B,3,S,S] in [0,1] and masks [B,1,S,S]; `number` seeds its draws.
+    def step(self, holed: Tensor, mask: Tensor, target: Tensor, number: int) -> dict[str, Tensor]:
+        """Update the networks once, and return detached scalars before their weights.
 
-        Every returned term is a detached scalar, before its weight.
+        `holed` [B,3,S,S] in [0,1] has black holes, `mask` [B,1,S,S] is 1 where known, and `target`
+        [B,3,S,S] holds the true pixels. Only `holed` and `mask` may be given to the network that is
+        trained. `number` counts the steps from 0 and seeds every draw.
         """
 
     def warning(self, row: Mapping[str, float]) -> str:
-        """What a row of the log tells of a training that goes wrong, or nothing."""
+        """Return what a row of the log tells of a training that goes wrong, or nothing."""
         return ""
 
     def prepare(
         self, network: nn.Module, make: MakeOptimizer, parameters: Any = None
     ) -> tuple[nn.Module, torch.optim.Optimizer]:
-        """The network in training, on its device and for all processes, and its optimizer.
+        """Return the network, ready to train on its device and in all processes, and its optimizer.
 
         `parameters` are optimizer groups; by default, all of the network's in one.
         """
-        network = place(network, self.accelerator.device).train()
+        network = to_device(network, self.accelerator.device).train()
         optimizer = make(network.parameters() if parameters is None else parameters)
         prepared: tuple[nn.Module, torch.optim.Optimizer] = self.accelerator.prepare(
             network, optimizer
@@ -65,7 +93,7 @@ class Learner(ABC):
         return prepared
 
     def bare(self, network: nn.Module) -> nn.Module:
-        """A prepared network, frozen and without what sums gradients over processes.
+        """Return a prepared network frozen and without its summing of gradients over processes.
 
         For the pass in which a critic teaches a generator and must not learn itself.
         """
@@ -73,22 +101,22 @@ class Learner(ABC):
         return inner.requires_grad_(False)
 
     def descend(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-        """One step of an optimizer down the gradient of `loss`."""
+        """Take one step of an optimizer down the gradient of `loss`."""
         optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(loss)
         optimizer.step()
 
 
 def adam(lr: float, betas: tuple[float, float]) -> MakeOptimizer:
-    """Adam, fused."""
+    """Return a maker of fused Adam optimizers."""
     return partial(torch.optim.Adam, lr=lr, betas=betas, fused=True)
 
 
 def total(terms: Iterable[Tensor]) -> Tensor:
-    """Sum of scalars."""
+    """Return the sum of scalars."""
     return torch.stack(list(terms)).sum()
 
 
 def detached(terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The terms without their graphs, for the log."""
+    """Return the terms without their graphs, for the log."""
     return {name: value.detach() for name, value in terms.items()}

@@ -14,17 +14,16 @@ from typing import Any
 from torch import Tensor
 
 from bench.core.files import write_text
-
-LOSSES, VALIDATION, SCALARS = "log.csv", "validation.csv", "scalars.csv"
+from bench.core.run_folder import RunFolder
 
 
 class TrainingLog:
-    """Rows of `log.csv` (losses, images/s), `validation.csv` (PSNR) and `scalars.csv`, by step.
+    """Writes losses, validation PSNR and scalar parameters by step into a run's folder.
 
     A resumed run drops the rows after its checkpoint, so the files read as if it had never stopped.
     """
 
-    def __init__(self, folder: Path, terms: Sequence[str], start: int, active: bool) -> None:
+    def __init__(self, folder: RunFolder, terms: Sequence[str], start: int, active: bool) -> None:
         self.folder, self.terms, self.active = folder, terms, active
         self.sums: dict[str, Tensor] = {}
         self.counts: Counter[str] = Counter()
@@ -33,12 +32,12 @@ class TrainingLog:
         self.board: Any = None
         if not active:
             return
-        for name in (LOSSES, VALIDATION, SCALARS):
-            _truncate(folder / name, start)
+        for path in (folder.log, folder.validation, folder.scalars):
+            _truncate(path, start)
         if importlib.util.find_spec("tensorboard"):
             from torch.utils.tensorboard import SummaryWriter
 
-            self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=start)  # type: ignore[no-untyped-call]
+            self.board = SummaryWriter(str(folder.tensorboard), purge_step=start)  # type: ignore[no-untyped-call]
 
     def add(self, step: int, terms: Mapping[str, Tensor], images: int) -> None:
         """Add one step's terms to the running means; nothing is read back from the device."""
@@ -58,22 +57,21 @@ class TrainingLog:
         rate = self.images / (now - self.since)
         row = {"step": float(self.step), "images_per_s": rate, **means}
         self.sums, self.counts, self.images, self.since = {}, Counter(), 0, now
-        self._append(LOSSES, row, ["step", "images_per_s", *self.terms])
+        self._append(self.folder.log, row, ["step", "images_per_s", *self.terms])
         return row
 
     def write_validation(self, step: int, psnr: float) -> None:
         """Write a validation's mean composite PSNR."""
-        self._append(VALIDATION, {"step": float(step), "psnr": psnr}, ["step", "psnr"])
+        self._append(self.folder.validation, {"step": float(step), "psnr": psnr}, ["step", "psnr"])
 
     def write_scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Write the network's scalar parameters, where it has any; step 0 is the start."""
         if values:
-            self._append(SCALARS, {"step": float(step), **values}, ["step", *values])
+            self._append(self.folder.scalars, {"step": float(step), **values}, ["step", *values])
 
-    def _append(self, name: str, row: Mapping[str, float], columns: Sequence[str]) -> None:
+    def _append(self, path: Path, row: Mapping[str, float], columns: Sequence[str]) -> None:
         if not self.active:
             return
-        path = self.folder / name
         new = not path.exists()
         with path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")

@@ -18,16 +18,15 @@ from tqdm import tqdm
 
 from bench.config import Config
 from bench.core import device
-from bench.core.errors import UserError
 from bench.core.files import read_json, write_json
-from bench.data.batches import Batches
-from bench.data.pairs import TestPairs
+from bench.core.run_folder import RunFolder
+from bench.data.inputs import Inputs
 from bench.evaluation.album import save_picture
 from bench.evaluation.evaluator import mean_psnr
-from bench.evaluation.fill import fill
+from bench.evaluation.fill import blank, fill
 from bench.networks import weights
-from bench.networks.layers import TellsScalars, composite
-from bench.training.critic import LAYERS as CRITIC_LAYERS
+from bench.networks.holes import composite
+from bench.networks.interfaces import TellsScalars
 from bench.training.learner import Learner
 from bench.training.log import TrainingLog
 
@@ -44,16 +43,14 @@ class Trainer:
         learner: type[Learner],
         config: Config,
         accelerator: Accelerator,
-        batches: Batches,
-        validation: TestPairs,
-        folder: Path,
+        inputs: Inputs,
+        folder: RunFolder,
     ) -> None:
-        self.config, self.accelerator = config, accelerator
-        self.validation, self.folder = validation, folder
-        world = accelerator.num_processes
-        _check_share(config, world)
-        self.batches = replace(batches, rank=accelerator.process_index, world=world)
-        self.steps = total_steps(config, len(batches.photos))
+        self.config, self.accelerator, self.folder = config, accelerator, folder
+        rank, world = accelerator.process_index, accelerator.num_processes
+        self.batches = replace(inputs.train, rank=rank, world=world)
+        self.validation = inputs.validation
+        self.steps = total_steps(config, len(inputs.train.photos))
         self.learner = learner(network, config, accelerator, self.steps)
         self.network = network
         self.warned = False
@@ -74,7 +71,7 @@ class Trainer:
                 if _due(step, self.config.training.checkpoint_every, self.steps):
                     self._checkpoint(step)
         if self.accelerator.is_main_process:
-            weights.write(self.folder / "weights.safetensors", self.network)
+            weights.write(self.folder.weights, self.network)
         self.accelerator.wait_for_everyone()
 
     def _steps(self, start: int) -> Iterator[tuple[int, dict[str, Tensor]]]:
@@ -90,11 +87,11 @@ class Trainer:
         quiet = not self.accelerator.is_main_process
         with tqdm(total=self.steps, initial=start, desc="train", unit="step", disable=quiet) as bar:
             for step, (images, masks) in enumerate(loader, start):
-                image, mask = (self._to_device(x) for x in (images, masks))
-                terms = self.learner.step(image / 255, mask, step)
+                target, mask = self._to_device(images) / 255, self._to_device(masks)
+                terms = self.learner.step(blank(target, mask), mask, target, step)
                 bar.update()
                 if _due(step + 1, self.config.training.log_every, self.steps):
-                    shown = {k: f"{terms[k]:.3f}" for k in ("total", "critic") if k in terms}
+                    shown = {k: f"{terms[k]:.3f}" for k in self.learner.shown if k in terms}
                     rate = (bar.format_dict["rate"] or 0) * self.config.training.batch_size
                     bar.set_postfix(shown | {"img/s": f"{rate:.1f}"}, refresh=False)
                 yield step + 1, terms
@@ -129,7 +126,7 @@ class Trainer:
         output = composite(fill(self.network, image, masks), image, masks)
         holes = composite(torch.ones_like(image), image, masks)
         columns = [torch.cat(list(x), 1) for x in (holes, output, image)]
-        save_picture(self.folder / "samples" / f"{step:06d}.png", torch.cat(columns, 2))
+        save_picture(self.folder.samples / f"{step:06d}.png", torch.cat(columns, 2))
 
     def _log(self, start: int) -> TrainingLog:
         active = self.accelerator.is_main_process
@@ -144,7 +141,7 @@ class Trainer:
 
     def _checkpoint(self, step: int) -> None:
         """Networks, optimizers, random states and position, in a folder that is whole or absent."""
-        final = checkpoints_folder(self.folder) / f"{step:08d}"
+        final = self.folder.checkpoints / f"{step:08d}"
         temporary = final.with_name(f".{final.name}")
         if self.accelerator.is_main_process:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -181,39 +178,15 @@ def make_accelerator(config: Config) -> Accelerator:
     return Accelerator(**settings)
 
 
-def _check_share(config: Config, world: int) -> None:
-    """Refuse a batch that cannot be divided, or whose share batch norm cannot work on."""
-    share, rest = divmod(config.training.batch_size, world)
-    if rest or not share:
-        raise UserError(
-            f"--batch-size {config.training.batch_size} cannot be divided among {world} "
-            "processes; use a multiple"
-        )
-    smallest = config.data.size // 2**config.model.depth
-    if config.objective.adversarial:
-        smallest = min(smallest, config.data.size // 2**CRITIC_LAYERS)
-    if share == 1 and smallest <= 1:
-        raise UserError(
-            f"--batch-size {config.training.batch_size} leaves one image a process, and batch norm "
-            "needs more than one value at the 1x1 bottleneck; use at least "
-            f"{2 * world}, or a larger --size"
-        )
-
-
 def total_steps(config: Config, images: int) -> int:
     """The budget in steps: `steps`, or `epochs` over that many images."""
     training = config.training
     return training.steps or math.ceil(training.epochs * images / training.batch_size)
 
 
-def checkpoints_folder(folder: Path) -> Path:
-    """Where a run keeps its checkpoints."""
-    return folder / "checkpoints"
-
-
-def checkpoints(folder: Path) -> list[Path]:
-    """A run's complete checkpoints, oldest first."""
-    return sorted(p for p in checkpoints_folder(folder).glob("[0-9]*") if p.is_dir())
+def checkpoints(folder: RunFolder) -> list[Path]:
+    """Return a run's complete checkpoints, oldest first."""
+    return sorted(p for p in folder.checkpoints.glob("[0-9]*") if p.is_dir())
 
 
 def _due(step: int, every: int, last: int) -> bool:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from bench.core.errors import UserError
 from bench.core.files import write_text
+from bench.core.run_folder import PairPictures
 from reports.page.columns import columns
 from reports.page.pictures import common_pairs, encoded
 
@@ -26,8 +27,9 @@ SCRIPTS = ("tables.js", "statistics.js", "chart.js", "pictures.js", "page.js")
 class Section(NamedTuple):
     """A part of the page that was made elsewhere.
 
-    `html` is a fragment whose text is escaped already, such as those of `reports.formats.html`; the
-    rows of its tables can be sorted by the headers in `thead`. `svg` is a file to show below it.
+    `html` is a fragment whose text is escaped already, such as those of
+    `reports.tables.formats.html`; the rows of its tables can be sorted by the headers in `thead`.
+    `svg` is a file to show below it.
     """
 
     heading: str
@@ -40,7 +42,7 @@ def write(
     title: str,
     records: pd.DataFrame,
     sections: Sequence[Section],
-    pictures: Mapping[str, Path],
+    pictures: Mapping[str, PairPictures],
     notes: Sequence[str],
     colours: Callable[[str], str],
 ) -> None:
@@ -105,7 +107,7 @@ def _figure(section: Section) -> str:
     )
 
 
-def _pictures(pair: int, folders: Mapping[str, Path]) -> str:
+def _pictures(pair: int, folders: Mapping[str, PairPictures]) -> str:
     """A block of its own per pair, so that the script parses only the one it shows."""
     return (
         f'<script type="application/json" id="pair-{pair}">{_json(encoded(pair, folders))}</script>'

@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from bench.core.errors import UserError
-from reports.summary import UNIT, higher_is_better
-from reports.tables import DIGITS, NAMES
+from bench.evaluation.metrics.metric import all_metrics, find
+from reports.analysis.summary import UNIT, student_quantile
 
 REGIONS = ("composite", "raw", "hole")
 """The order in which they are offered."""
-CONFIDENCE = 0.95
 
 
 def columns(records: pd.DataFrame, colours: Callable[[str], str]) -> dict[str, Any]:
@@ -49,16 +47,15 @@ def columns(records: pd.DataFrame, colours: Callable[[str], str]) -> dict[str, A
             "image": pairs["image"].tolist(),
         },
         "series": _series(unique, pairs["pair"].to_numpy(), methods, metrics),
-        "quantiles": _rounded(
-            stats.t.ppf((1 + CONFIDENCE) / 2, np.arange(1, max(largest, 2))),
-        ),
+        "quantiles": _rounded(student_quantile(np.arange(1, max(largest, 2)))),
     }
 
 
 def _metrics(records: pd.DataFrame) -> list[tuple[str, str]]:
     """The metrics and their regions that were asked for; known ones first."""
     found = {(str(m), str(r)) for m, r in records[["metric", "region"]].itertuples(index=False)}
-    return sorted(found, key=lambda pair: (_place(pair[0], list(NAMES)), _place(pair[1], REGIONS)))
+    known = [metric.name for metric in all_metrics()]
+    return sorted(found, key=lambda pair: (_place(pair[0], known), _place(pair[1], REGIONS)))
 
 
 def _place(name: str, known: list[str] | tuple[str, ...]) -> tuple[int, str]:
@@ -66,13 +63,13 @@ def _place(name: str, known: list[str] | tuple[str, ...]) -> tuple[int, str]:
 
 
 def _described(metric: str, region: str) -> dict[str, Any]:
-    direction = "higher" if higher_is_better(metric) else "lower"
+    known = find(metric)
     return {
         "metric": metric,
         "region": region,
-        "name": NAMES.get(metric, metric),
-        "direction": f"{direction} is better",
-        "digits": DIGITS.get(metric, 3),
+        "name": known.title,
+        "direction": known.direction,
+        "digits": known.digits,
     }
 
 

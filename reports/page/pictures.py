@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from bench.core.errors import UserError
+from bench.core.run_folder import PairPictures
 
 SIDE = 256
 """Pixels of the long side, at most."""
@@ -18,32 +19,20 @@ QUALITY = 85
 PARTS = ("input", "output", "truth")
 
 
-def common_pairs(folders: Mapping[str, Path], measured: Iterable[int]) -> list[int]:
+def common_pairs(folders: Mapping[str, PairPictures], measured: Iterable[int]) -> list[int]:
     """The numbers of the `measured` pairs whose pictures lie in every folder, in their order."""
     if not folders:
         return []
-    saved = set.intersection(*map(_saved_pairs, folders.values()))
+    saved = set.intersection(*(f.pairs_with(part) for f in folders.values() for part in PARTS))
     return [pair for pair in measured if pair in saved]
 
 
-def encoded(pair: int, folders: Mapping[str, Path]) -> list[str]:
+def encoded(pair: int, folders: Mapping[str, PairPictures]) -> list[str]:
     """Data URIs of a pair's input, of every method's output in their order, and of the truth."""
-    files = [_file(folder, pair, "output") for folder in folders.values()]
+    files = [folder.file(pair, "output") for folder in folders.values()]
     anywhere = next(iter(folders.values()))  # the same pair has the same input and truth
-    files = [_file(anywhere, pair, "input"), *files, _file(anywhere, pair, "truth")]
+    files = [anywhere.file(pair, "input"), *files, anywhere.file(pair, "truth")]
     return [_data_uri(file) for file in files]
-
-
-def _saved_pairs(folder: Path) -> set[int]:
-    having = [
-        {int(file.name.partition("_")[0]) for file in folder.glob(f"[0-9]*_{part}.png")}
-        for part in PARTS
-    ]
-    return set.intersection(*having)
-
-
-def _file(folder: Path, pair: int, part: str) -> Path:
-    return folder / f"{pair:05d}_{part}.png"
 
 
 def _data_uri(file: Path) -> str:

@@ -6,12 +6,12 @@ replaced by those three. It returns whether there was something to draw; if not,
 
 from reports.plots.attention import attention_curves
 from reports.plots.cost import quality_by_cost
-from reports.plots.quality import difference_from_full, metric_by_bucket, metric_by_ratio
+from reports.plots.quality import difference, metric_by_bucket, metric_by_ratio
 from reports.plots.training import training_by_method, training_curves
 
 __all__ = [
     "attention_curves",
-    "difference_from_full",
+    "difference",
     "metric_by_bucket",
     "metric_by_ratio",
     "quality_by_cost",

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from bench.core.errors import UserError
-from reports.colours import colour
 from reports.plots.canvas import legend, save, sheet
+from reports.style import colour
 
 SYMBOLS = {"a": "a", "mu": "μ", "gamma_left": "γl", "gamma_right": "γr"}
 COLUMN = re.compile(r"(mask_branch|reverse_branch)\.levels\.(\d+)\.attention\.\w+")

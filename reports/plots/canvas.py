@@ -5,35 +5,20 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.core.files import replacing
+from bench.evaluation.metrics.metric import Metric
 
 
-class Metric(NamedTuple):
-    """How a metric is called on an axis."""
+def axis_label(metric: Metric) -> str:
+    """Return a metric's name, unit and direction."""
+    return f"{metric.title} ({metric.direction})"
 
-    label: str
-    higher_is_better: bool
-
-    @property
-    def axis_label(self) -> str:
-        """Its name and which way is better."""
-        return f"{self.label} ({'higher' if self.higher_is_better else 'lower'} is better)"
-
-
-METRICS = {
-    "psnr": Metric("PSNR, dB", True),
-    "ssim": Metric("SSIM", True),
-    "l1_percent": Metric("mean L1, %", False),
-    "lpips_alex": Metric("LPIPS, AlexNet", False),
-    "lpips_vgg": Metric("LPIPS, VGG-16", False),
-}
-"""The metrics that have a panel, in their order."""
 
 FORMATS: dict[str, dict[str, Any]] = {
     ".png": {},

@@ -12,27 +12,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, Formatter, LogLocator, NullLocator, StrMethodFormatter
 from numpy.typing import NDArray
-from scipy import stats
 
-from reports.colours import colour, style
-from reports.plots.canvas import METRICS, save, sheet
-from reports.plots.quality import composite_per_pair
+from bench.evaluation.metrics.metric import find
+from reports.plots.canvas import axis_label, save, sheet
+from reports.style import colour, style
 
 LABEL_GAP = 0.05
 """Between the labels of two points, in heights of the axes."""
 
 
 def quality_by_cost(
-    records: pd.DataFrame, costs: Sequence[Mapping[str, Any]], title: str, path: Path
+    quality: pd.DataFrame, costs: Sequence[Mapping[str, Any]], title: str, path: Path
 ) -> bool:
     """PSNR against ms per image and against parameters, a labelled point per method.
 
-    `costs` are the runs' `cost.json` (method, parameters, milliseconds, device, size); seeds cost
-    the same. Methods without parameters have a panel of their own. Shown are methods with a cost
-    and with records in every bucket.
+    `quality` is the table of `reports.analysis.quality.overall_psnr`; `costs` are those of the
+    runs (method, parameters, milliseconds, device, size), equal for all seeds. Methods without
+    parameters have a panel of their own. Shown are methods with a cost and with records in every
+    bucket.
     """
     price = {str(cost["method"]): cost for cost in costs}
-    quality = overall_psnr(records)
     quality = quality[quality.index.isin(list(price))]
     if quality.empty:
         return False
@@ -42,7 +41,7 @@ def quality_by_cost(
     )
     first, size = axes["milliseconds"], next(iter(price.values()))["size"]
     devices = ", ".join(dict.fromkeys(str(cost["device"]) for cost in price.values()))
-    first.set(ylabel=METRICS["psnr"].axis_label)
+    first.set(ylabel=axis_label(find("psnr")))
     first.set_xlabel(f"ms per {size}x{size} image ({devices})")
     _points(first, quality, [price[str(m)]["milliseconds"] for m in quality.index])
     _logarithmic(first, StrMethodFormatter("{x:g}"))
@@ -57,24 +56,6 @@ def quality_by_cost(
         _logarithmic(axes["parameters"], EngFormatter(sep=""))
     save(figure, path)
     return True
-
-
-def overall_psnr(records: pd.DataFrame) -> pd.DataFrame:
-    """Per method the mean over all buckets of PSNR on the composite; columns mean and half.
-
-    Buckets are strata, fixed beforehand: the standard error is that of a stratified mean, from the
-    scatter within buckets, with n - (number of buckets) degrees of freedom for Student's interval.
-    Methods without a value in some bucket are left out.
-    """
-    values = composite_per_pair(records)
-    psnr = values[values["metric"] == "psnr"]
-    cells = psnr.groupby(["method", "bucket"], sort=False)["value"].agg(["mean", "sem", "count"])
-    strata = psnr["bucket"].nunique()
-    methods = cells.groupby("method", sort=False)
-    mean, n = methods["mean"].mean(), methods["count"].sum()
-    error = methods["sem"].apply(lambda sem: np.sqrt(np.sum(sem.to_numpy() ** 2))) / strata
-    half = stats.t.ppf(0.975, np.maximum(n - strata, 1)) * error
-    return pd.DataFrame({"mean": mean, "half": half})[methods.size() == strata]
 
 
 def spread(values: NDArray[np.float64], gap: float) -> NDArray[np.float64]:

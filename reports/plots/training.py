@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.colours import OTHER_COLOURS, style
 from reports.plots.canvas import legend, panels, save
+from reports.style import OTHER_COLOURS, style
 
 NO_TERMS = ("step", "images_per_s", "critic", "penalty", "real", "fake", "discriminator", "total")
 """Columns of the log that are no terms of a generator's loss."""

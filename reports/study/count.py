@@ -18,7 +18,7 @@ from scipy import stats
 from bench.core.errors import UserError
 from bench.core.files import read_json, replacing, write_text
 from bench.core.seeds import rng
-from reports.markdown import table
+from reports.tables.markdown import table
 
 ALL = "all"
 """In the column `bucket`: all buckets together."""

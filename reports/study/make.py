@@ -23,6 +23,7 @@ from PIL import Image
 
 from bench.core.errors import UserError, unknown
 from bench.core.files import read_json, write_json, write_text
+from bench.core.run_folder import RunFolder
 from bench.core.seeds import rng
 from bench.evaluation import records
 
@@ -34,7 +35,7 @@ Question = dict[str, Any]
 class Gallery:
     """The saved test pairs of one run."""
 
-    folder: Path
+    run: RunFolder
     method: str
     seed: int
     manifest: str
@@ -45,7 +46,7 @@ class Gallery:
 
     def picture(self, pair: int, what: str) -> Picture:
         """The `input` or `output` of a pair, [H,W,3] in 0..255."""
-        file = self.folder / "pictures" / f"{pair:05d}_{what}.png"
+        file = self.run.pictures.file(pair, what)
         try:
             with Image.open(file) as picture:
                 return np.asarray(picture.convert("RGB"))
@@ -56,7 +57,7 @@ class Gallery:
 
 
 def make(
-    folders: Sequence[Path],
+    runs: Sequence[RunFolder],
     to: Path,
     methods: Sequence[str] = (),
     questions: int = 30,
@@ -64,7 +65,7 @@ def make(
 ) -> str:
     """Write `study.html` and `key.json` into `to`; returns a summary.
 
-    `folders` are finished runs. The methods (default: all that have pictures) are shown by one run
+    `runs` are finished. The methods (default: all that have pictures) are shown by one run
     each, that of the lowest seed, on test pairs that all of them share. The questions are balanced
     over the hole ratios. Without a seed one is drawn; the key tells it. Raises `UserError` where
     there are not two methods on the same pairs, or `to` holds another study.
@@ -72,7 +73,7 @@ def make(
     if questions < 1:
         raise UserError(f"--questions {questions}: at least 1")
     seed = secrets.randbelow(2**63) if seed is None else seed
-    chosen = _choose([g for f in folders if (g := _gallery(f)).buckets], methods)
+    chosen = _choose([g for run in runs if (g := _gallery(run)).buckets], methods)
     pairs = _draw(_shared(chosen), questions, seed)
     shown, keyed = zip(*(_question(pair, chosen, seed) for pair in pairs), strict=True)
     study = hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
@@ -80,7 +81,7 @@ def make(
         "study": study,
         "seed": seed,
         "manifest": chosen[0].manifest,
-        "runs": {gallery.method: gallery.folder.name for gallery in chosen},
+        "runs": {gallery.method: gallery.run.name for gallery in chosen},
         "settings that differ": _differing(chosen),
         "questions": keyed,
     }
@@ -90,23 +91,19 @@ def make(
     return _summary(key, questions, to)
 
 
-def _gallery(folder: Path) -> Gallery:
-    identity = read_json(folder / "identity.json")
-    frame = records.read([folder / "records.csv"])
-    own = frame[frame["method"] == identity["method"]].drop_duplicates("pair")
+def _gallery(run: RunFolder) -> Gallery:
+    frame = records.read([run.records])
+    own = frame[frame["method"] == run.method].drop_duplicates("pair")
     if own.empty:
-        raise UserError(f"{folder / 'records.csv'} has no record of {identity['method']}")
-    saved = {int(p.name.partition("_")[0]) for p in folder.glob("pictures/*_output.png")}
-    shared = ("method", "code", "training.seed")
+        raise UserError(f"{run.records} has no record of {run.method}")
+    saved = run.pictures.pairs_with("output")
     return Gallery(
-        folder,
-        method=identity["method"],
+        run,
+        method=run.method,
         seed=int(own["seed"].iloc[0]),
         manifest=str(own["manifest"].iloc[0]),
         buckets={p: b for p, b in zip(own["pair"], own["bucket"], strict=True) if p in saved},
-        settings={k: v for k, v in identity.items() if k not in shared}
-        if "training images" in identity
-        else {},
+        settings=run.settings if run.trained else {},
     )
 
 
@@ -126,7 +123,7 @@ def _choose(galleries: Sequence[Gallery], methods: Sequence[str]) -> list[Galler
         what = "; ".join(f"{m}: {', '.join(sorted(having[m]))}" for m in shared or manifests)
         raise UserError(
             f"the methods must share the test pairs of one manifest, and there are {what}; "
-            "choose --methods, or name the runs themselves with --out"
+            "choose --methods, or name the runs themselves with --runs"
         )
     return [
         _first_seed([g for g in galleries if (g.method, g.manifest) == (name, shared[0])])
@@ -138,8 +135,8 @@ def _first_seed(galleries: Sequence[Gallery]) -> Gallery:
     first, *others = sorted(galleries, key=lambda g: g.seed)
     if others and others[0].seed == first.seed:
         raise UserError(
-            f"{first.method} has two runs with seed {first.seed}: {first.folder} and "
-            f"{others[0].folder}; name the runs themselves with --out"
+            f"{first.method} has two runs with seed {first.seed}: {first.run.path} and "
+            f"{others[0].run.path}; name the runs themselves with --runs"
         )
     return first
 
@@ -173,10 +170,10 @@ def _question(pair: int, chosen: Sequence[Gallery], seed: int) -> tuple[Question
     outputs = [gallery.picture(pair, "output") for gallery in order]
     for gallery, output in zip(order, outputs, strict=True):
         if output.shape != start.shape:
-            raise UserError(f"{gallery.folder}: output and input of pair {pair} differ in size")
+            raise UserError(f"{gallery.run.path}: output and input of pair {pair} differ in size")
         if not np.array_equal(gallery.picture(pair, "input"), start):
             raise UserError(
-                f"{gallery.folder} and {order[0].folder} show different inputs of pair {pair}; "
+                f"{gallery.run.path} and {order[0].run.path} show different inputs of pair {pair}; "
                 "run one of them again with --redo"
             )
     shown = {"input": _data_uri(start), "options": [_data_uri(output) for output in outputs]}

@@ -12,8 +12,9 @@ from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
 from bench.config import override
+from bench.core.references import resolve
 from bench.presets import preset
-from bench.registry import find
+from bench.registry import TrainedNetwork, find
 
 TINY = {"width": 4, "depth": 4, "critic_width": 4, "size": 64, "resize": 64, "batch_size": 2}
 MakeLearner = Callable[..., Any]
@@ -32,9 +33,9 @@ def learner() -> MakeLearner:
         AcceleratorState._reset_state(True)
         config = override(preset("quick"), TINY | changes)
         method = find(name, "baseline")
-        assert method.learner is not None
+        assert isinstance(method, TrainedNetwork)
         network = method.build(config.model)
-        return method.learner()(network, config, Accelerator(cpu=True), steps)
+        return resolve(method.learner)(network, config, Accelerator(cpu=True), steps)
 
     return make
 

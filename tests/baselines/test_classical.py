@@ -115,7 +115,8 @@ def test_images_are_spread_over_threads(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(fills.os, "cpu_count", lambda: 2)
     image, mask = photographs(2)
-    assert torch.equal(fills.PerImage(fill)(image, mask), image)
+    monkeypatch.setitem(fills.FILLS, "waiting", fill)
+    assert torch.equal(fills.PerImage(Model(), "waiting")(image, mask), image)
 
 
 def test_output_has_the_kind_of_the_input() -> None:

@@ -10,23 +10,25 @@ import pytest
 import torch
 from torch import Tensor
 
-from baselines.contextual_attention import Stages, stages
 from baselines.contextual_attention.attention import contextual_attention
 from baselines.contextual_attention.learner import mean_error
 from baselines.contextual_attention.network import Critics, TwoStages
+from baselines.contextual_attention.table import Stages
 from bench.config import Model
+from bench.networks.holes import composite
+from bench.networks.initialisation import he, initialise
 from bench.networks.layer_table import count
-from bench.networks.layers import composite, he, initialise
 from bench.registry import find
 from bench.training import losses
 from tests.baselines.conftest import MakeLearner, moved, weights
+from tests.conftest import lesson
 
 Batch = tuple[Tensor, Tensor]
 METHOD = "contextual-attention"
 
 
 def network(width: int = 8) -> TwoStages:
-    built = TwoStages(stages(Model(width)))
+    built = TwoStages(Model(width))
     initialise(built, 0, he)
     return built
 
@@ -233,7 +235,7 @@ def test_five_critic_steps_a_generator_step(learner: MakeLearner, batch: Batch) 
     counted("critics", taught.critics_optimizer)
     counted("generator", taught.optimizer)
     before = weights(taught.generator), weights(taught.critics)
-    terms = taught.step(*batch, 0)
+    terms = taught.step(*lesson(*batch), 0)
     assert counts == {"critics": 5, "generator": 1}
     assert list(terms) == list(taught.terms)
     assert moved(before[0], taught.generator) and moved(before[1], taught.critics)
@@ -242,7 +244,7 @@ def test_five_critic_steps_a_generator_step(learner: MakeLearner, batch: Batch) 
 def test_terms_are_those_of_the_paper(learner: MakeLearner, batch: Batch) -> None:
     taught = learner(METHOD, lr=1e-30)  # still: the terms can be computed again
     image, mask = batch
-    terms = taught.step(image, mask, 0)
+    terms = taught.step(*lesson(image, mask), 0)
     with torch.no_grad():
         coarse, fine = taught.generator(image, mask)
         filled = composite(fine, image, mask)
@@ -295,5 +297,5 @@ def test_a_rate_that_it_does_not_bear_is_lowered_and_said(
 
 def test_it_learns(learner: MakeLearner, batch: Batch) -> None:
     taught = learner(METHOD)
-    errors = [taught.step(*batch, number)["hole"].item() for number in range(40)]
+    errors = [taught.step(*lesson(*batch), number)["hole"].item() for number in range(40)]
     assert errors[-1] < 0.85 * errors[0]

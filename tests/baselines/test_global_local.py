@@ -7,20 +7,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.global_local import generator
 from baselines.global_local.learner import hole_error
 from baselines.global_local.network import Completion, Discriminators
 from bench.config import Model
-from bench.networks.layers import composite, he, initialise
+from bench.networks.holes import composite
+from bench.networks.initialisation import he, initialise
 from bench.registry import find
 from tests.baselines.conftest import MakeLearner, moved, weights
+from tests.conftest import lesson
 
 Batch = tuple[Tensor, Tensor]
 METHOD = "global-local"
 
 
 def network(width: int = 4) -> Completion:
-    built = Completion(generator(Model(width)))
+    built = Completion(Model(width))
     initialise(built, 0, he)
     return built
 
@@ -121,7 +122,7 @@ def test_each_phase_trains_whose_turn_it_is(
     taught = learner(METHOD, steps=100)
     before = weights(taught.completion), weights(taught.discriminators)
     mean = taught.completion.mean.clone()
-    terms = taught.step(*batch, number)
+    terms = taught.step(*lesson(*batch), number)
     assert bool(moved(before[0], taught.completion)) == generator_moves
     assert bool(moved(before[1], taught.discriminators)) == judges_move
     assert set(terms) <= set(taught.terms)
@@ -133,7 +134,7 @@ def test_each_phase_trains_whose_turn_it_is(
 def test_the_generator_is_pulled_towards_real_by_little(learner: MakeLearner, batch: Batch) -> None:
     taught = learner(METHOD)
     image, mask = batch
-    terms = taught.step(image, mask, 50)
+    terms = taught.step(*lesson(image, mask), 50)
     total = terms["hole"] + 4e-4 * terms["adversarial"]
     assert torch.allclose(terms["total"], total)
     assert terms["discriminator"].item() == pytest.approx(2 * 0.693, rel=0.2)  # no idea yet
@@ -143,14 +144,14 @@ def test_discriminators_learn_to_tell_and_the_generator_gives_them_no_gradient(
     learner: MakeLearner, batch: Batch
 ) -> None:
     taught = learner(METHOD)
-    first = taught.step(*batch, 18)["discriminator"]
+    first = taught.step(*lesson(*batch), 18)["discriminator"]
     assert all(p.grad is None for p in taught.completion.parameters())
     for _ in range(30):
-        last = taught.step(*batch, 18)["discriminator"]
+        last = taught.step(*lesson(*batch), 18)["discriminator"]
     assert last < first / 2
 
 
 def test_it_learns(learner: MakeLearner, batch: Batch) -> None:
     taught = learner(METHOD)
-    errors = [taught.step(*batch, 0)["hole"].item() for _ in range(60)]
+    errors = [taught.step(*lesson(*batch), 0)["hole"].item() for _ in range(60)]
     assert errors[-1] < errors[0] / 3

@@ -10,21 +10,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from baselines.pconv import decoder, encoder
 from baselines.pconv.learner import FINE_TUNING, total_variation
 from baselines.pconv.network import PartialConv, PConvUNet
 from bench.config import Model
+from bench.networks.holes import composite
+from bench.networks.initialisation import he, initialise
 from bench.networks.layer_table import Conv
-from bench.networks.layers import composite, he, initialise
 from bench.registry import find
 from tests.baselines.conftest import MakeLearner, moved, weights
+from tests.conftest import lesson
 
 Batch = tuple[Tensor, Tensor]
 
 
 def network(width: int = 4, depth: int = 4) -> PConvUNet:
     model = Model(width, depth)
-    built = PConvUNet(encoder(model), decoder(model))
+    built = PConvUNet(model)
     initialise(built, 0, he)
     return built
 
@@ -170,7 +171,7 @@ def test_terms_are_those_of_the_paper(learner: MakeLearner, batch: Batch) -> Non
         output = taught.generator(image, mask)
         filled = composite(output, image, mask)
         features = [taught.features(x) for x in (image, output, filled)]
-    terms = taught.step(image, mask, 0)
+    terms = taught.step(*lesson(image, mask), 0)
     assert list(terms) == list(taught.terms)
     error = (output - image).abs()
     perceptual = style = 0.0
@@ -197,11 +198,11 @@ def test_terms_are_those_of_the_paper(learner: MakeLearner, batch: Batch) -> Non
 def test_fine_tuning_freezes_the_encoders_norms_alone(learner: MakeLearner, batch: Batch) -> None:
     taught = learner("pconv", steps=11)
     unet = taught.unet
-    taught.step(*batch, 9)
+    taught.step(*lesson(*batch), 9)
     assert taught.optimizer.param_groups[1]["lr"] == pytest.approx(2 * taught.config.training.lr)
     before, statistics = weights(unet), unet.encoder_norms[1].running_mean.clone()
     others = unet.decoder_norms[0].running_mean.clone()
-    taught.step(*batch, 10)  # the last of eleven
+    taught.step(*lesson(*batch), 10)  # the last of eleven
     assert taught.optimizer.param_groups[1]["lr"] == pytest.approx(taught.config.training.lr / 2)
     still = set(before) - moved(before, unet)
     norms = {n for n in before if n.startswith("encoder_norms")}
@@ -213,24 +214,24 @@ def test_fine_tuning_freezes_the_encoders_norms_alone(learner: MakeLearner, batc
 
 def test_norms_stay_frozen_after_a_validation(learner: MakeLearner, batch: Batch) -> None:
     taught = learner("pconv", steps=11)
-    taught.step(*batch, 10)
+    taught.step(*lesson(*batch), 10)
     taught.unet.eval()
     taught.unet.train()
     assert not any(norm.training for norm in taught.unet.encoder_norms)
     assert all(norm.training for norm in taught.unet.decoder_norms)
     before = taught.unet.encoder_norms[1].running_mean.clone()
-    taught.step(*batch, 10)
+    taught.step(*lesson(*batch), 10)
     assert torch.equal(taught.unet.encoder_norms[1].running_mean, before)
 
 
 def test_the_phase_follows_from_the_number_of_the_step(learner: MakeLearner, batch: Batch) -> None:
     taught = learner("pconv", steps=110)
     for number in (99, 100, 0, 109):
-        taught.step(*batch, number)
+        taught.step(*lesson(*batch), number)
         assert taught.unet.encoder_norms_frozen == (number >= 110 * (1 - FINE_TUNING))
 
 
 def test_it_learns(learner: MakeLearner, batch: Batch) -> None:
     taught = learner("pconv", lr=2e-3)
-    losses: list[Any] = [taught.step(*batch, 0)["hole"].item() for _ in range(40)]
+    losses: list[Any] = [taught.step(*lesson(*batch), 0)["hole"].item() for _ in range(40)]
     assert losses[-1] < losses[0] / 3

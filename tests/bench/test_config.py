@@ -61,7 +61,6 @@ def test_places_and_log_intervals_do_not_change_the_identity() -> None:
         ({"resize": 64}, "--resize"),
         ({"steps": -1}, "--steps"),
         ({"ratio": (0.5, 0.1)}, "--ratio"),
-        ({"size": 100, "resize": 150}, "--size"),
         ({"depth": 1}, "--depth"),
     ],
 )

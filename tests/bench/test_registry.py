@@ -1,37 +1,37 @@
+"""Methods: how they are found, what each kind is, and which settings each refuses."""
+
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
 import variants
 from bench import registry
-from bench.config import Model
+from bench.config import Config, Model, override
 from bench.core.errors import UserError
+from bench.presets import preset
+from bench.registry import Algorithm, ImportedWeights, TrainedNetwork, discover, find
 
 PLUGIN = """
-from dataclasses import replace
-from variants.lbam import FULL, LBAM, variant
+from variants.lbam import variant
 
-def softplus_attention():
+def softplus():
     from torch import nn
     return nn.Softplus()
 
-@variant("{name}", "softplus in place of gA")
-def softplus() -> LBAM:
-    return replace(FULL, attention=softplus_attention)
+variant("{name}", "softplus in place of gA", attention=softplus)
 """
+AddFile = Callable[[str, str], None]
 
 
 @pytest.fixture
-def add_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[str, str], None]]:
+def add_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AddFile]:
     """Add a file to `variants/`, as a user would, in a folder that the test throws away."""
-    registry.discover()
-    monkeypatch.setattr(registry, "_methods", dict(registry._methods))
+    discover()
+    for table in ("_items", "_modules", "_broken"):
+        monkeypatch.setattr(registry.REGISTRY, table, dict(getattr(registry.REGISTRY, table)))
     monkeypatch.setattr(variants, "__path__", [*variants.__path__, str(tmp_path)])
     before = set(sys.modules)
 
@@ -45,64 +45,122 @@ def add_file(
 
 
 def test_finds_the_eight_variants_of_table_2() -> None:
-    found = {m.name for m in registry.discover().values() if m.family == "variant" and m.trainable}
+    found = {
+        m.name
+        for m in discover().values()
+        if m.family == "variant" and isinstance(m, TrainedNetwork)
+    }
     assert found == {"full", "unlearned", "forward", "no-gan", "sigmoid", "lrelu", "relu", "3x3"}
 
 
-def test_a_new_file_is_a_new_variant(add_file: Callable[[str, str], None]) -> None:
+def test_a_new_file_is_a_new_variant(add_file: AddFile) -> None:
     import torch
 
     add_file("softplus", PLUGIN.format(name="softplus"))
-    method = registry.find("softplus", "variant")
+    method = find("softplus", "variant")
     assert list(method.differs) == ["attention"]
     network = method.build(Model(width=4, depth=3))
     assert sum(p.numel() for p in network.parameters()) == method.parameters(Model(4, 3))
     assert network(torch.rand(1, 3, 16, 16), torch.ones(1, 1, 16, 16)).shape == (1, 3, 16, 16)
 
 
-def test_parameters_of_an_activation_of_ones_own_are_counted(
-    add_file: Callable[[str, str], None],
-) -> None:
+def test_parameters_of_an_activation_of_ones_own_are_counted(add_file: AddFile) -> None:
     add_file("prelu", PLUGIN.format(name="prelu").replace("nn.Softplus()", "nn.PReLU()"))
-    method, model = registry.find("prelu"), Model(width=4, depth=3)
+    method, model = find("prelu"), Model(width=4, depth=3)
     built = sum(p.numel() for p in method.build(model).parameters())
     assert method.parameters(model) == built
-    assert built == registry.find("relu").parameters(model) + 5  # one slope a mask level
+    assert built == find("relu").parameters(model) + 5  # one slope a mask level
 
 
-def test_a_duplicate_name_is_an_error(add_file: Callable[[str, str], None]) -> None:
+def test_a_duplicate_name_is_an_error(add_file: AddFile) -> None:
     add_file("again", PLUGIN.format(name="forward"))
     with pytest.raises(UserError, match=r"'forward' of variants\.again .* variants\.table2"):
-        registry.discover()
+        discover()
 
 
-def test_a_broken_file_is_named_and_leaves_nothing_registered(
-    add_file: Callable[[str, str], None],
-) -> None:
-    add_file("broken", PLUGIN.format(name="half") + "\n1 / 0\n")
-    for _ in range(2):
-        with pytest.raises(UserError, match=r"variants\.broken .*ZeroDivisionError"):
-            registry.discover()
-    assert "half" not in registry._methods
+def test_a_field_that_variants_do_not_have_is_an_error(add_file: AddFile) -> None:
+    add_file("typo", PLUGIN.format(name="typo").replace("attention=", "atention="))
+    with pytest.raises(UserError, match="unknown field of a variant 'atention'; did you mean"):
+        discover()
 
 
-def test_an_installed_package_adds_a_variant_by_entry_point(
-    add_file: Callable[[str, str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "site"
-    folder.mkdir()
-    (folder / "their_package.py").write_text(PLUGIN.format(name="theirs"))
-    monkeypatch.syspath_prepend(str(folder))
-    point = EntryPoint("theirs", "their_package", registry.ENTRY_POINT_GROUP)
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
-    assert registry.find("theirs").module == "their_package"
-
-
-def test_an_unknown_name_answers_with_the_nearest() -> None:
+def test_an_unknown_name_is_answered_with_the_nearest_of_its_family() -> None:
     with pytest.raises(UserError, match="unknown variant 'frward'; did you mean forward"):
-        registry.find("frward", "variant")
+        find("frward", "variant")
     with pytest.raises(UserError, match="unknown variant 'mean-colour'"):
-        registry.find("mean-colour", "variant")
+        find("mean-colour", "variant")
+
+
+def test_the_reference_is_the_variant_that_changes_nothing() -> None:
+    assert registry.reference().name == "full"
+    assert [method.name for method in registry.floors()] == ["mean-colour"]
+
+
+def test_the_three_kinds_of_methods() -> None:
+    kinds = {name: type(method) for name, method in discover().items()}
+    assert kinds["no-gan"] is kinds["pconv"] is TrainedNetwork
+    assert kinds["patchmatch"] is Algorithm
+    assert kinds["released"] is ImportedWeights
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        ("full", {"size": 96, "resize": 96}, "--size 96 is no multiple of 64: the critic's 6"),
+        ("full", {"size": 64, "batch_size": 1}, "at least two images a process"),
+        ("no-gan", {"size": 64, "depth": 6, "batch_size": 1}, "the bottleneck of --depth 6"),
+        ("pconv", {"size": 64, "depth": 6, "batch_size": 1}, "the bottleneck of --depth 6"),
+        ("global-local", {"size": 96, "resize": 96}, "no multiple of 64: Global&Local's"),
+        ("global-local", {"size": 64, "batch_size": 1}, "at least two images a process"),
+        ("contextual-attention", {"size": 80, "resize": 80}, "no multiple of 32"),
+        ("no-gan", {"adversarial": 0.5}, "without effect on no-gan: --adversarial"),
+        ("global-local", {"lr": 5.0}, "without effect on global-local: --lr"),
+        ("pconv", {"critic_lr": 5.0, "hole": 2.0}, "without effect on pconv: --critic-lr, --hole"),
+        ("patchmatch", {"lr": 5.0}, "without effect on patchmatch: --lr"),
+        ("patchmatch", {"ratio": (0.2, 0.3)}, "without effect on patchmatch: --ratio"),
+    ],
+)
+def test_settings_that_a_method_cannot_use_are_refused(
+    method: str, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        find(method).check(override(preset("quick"), options))
+
+
+@pytest.mark.parametrize("name", [n for n in discover() if n != "released"])
+@pytest.mark.parametrize("options", [{}, {"pairs": 3, "images": "bsds500"}])
+def test_every_method_accepts_the_presets(name: str, options: dict[str, object]) -> None:
+    find(name).check(override(preset("quick"), options))
+    find(name).check(override(preset("paper"), options))
+
+
+@pytest.mark.parametrize("size", [64, 96, 128])
+def test_no_gan_and_pconv_train_at_any_size(size: int) -> None:
+    for name in ("no-gan", "pconv"):
+        find(name).check(override(preset("quick"), {"size": size}))
+
+
+def test_a_batch_that_processes_cannot_share_is_refused() -> None:
+    config = override(preset("quick"), {"batch_size": 6})
+    find("full").check(config, processes=3)
+    with pytest.raises(UserError, match="cannot be divided among 4"):
+        find("full").check(config, processes=4)
+
+
+def test_relevant_options_are_those_that_are_not_ignored() -> None:
+    config = override(preset("quick"), {"lr": 5.0, "steps": 7, "pairs": 3})
+    assert find("full").relevant(config) == config
+    algorithm = find("telea").relevant(config)
+    assert (algorithm.training, algorithm.data.pairs) == (preset("quick").training, 3)
+    find("telea").check(algorithm)
+    adadelta = find("global-local").relevant(config)
+    assert (adadelta.training.lr, adadelta.training.steps) == (preset("quick").training.lr, 7)
+
+
+def test_a_config_of_no_preset_has_the_defaults_to_compare_with() -> None:
+    find("telea").check(Config("mine"))
+    with pytest.raises(UserError, match="without effect on telea: --lr"):
+        find("telea").check(override(Config("mine"), {"lr": 5.0}))
 
 
 @pytest.mark.parametrize("words", ["['list']", "['--help']", "['run', '--help']"])

@@ -11,6 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
+from bench.core.run_folder import PairPictures
 from reports import figures
 
 BUCKETS = ["(0.1, 0.2]", "(0.2, 0.3]"]
@@ -18,16 +19,17 @@ METHODS = ["full", "telea"]
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> dict[str, Path]:
+def pictures(tmp_path: Path) -> dict[str, PairPictures]:
     """Three pairs a bucket, of which telea lacks the first; each picture is of one colour."""
-    for number, method in enumerate(METHODS):
-        (tmp_path / method).mkdir()
+    folders = {method: PairPictures(tmp_path / method) for method in METHODS}
+    for number, (method, folder) in enumerate(folders.items()):
+        folder.path.mkdir()
         for pair in range(6):
             for kind, level in (("input", 0), ("output", 50 + 50 * number), ("truth", 250)):
                 if (method, pair) != ("telea", 0):
-                    file = tmp_path / method / f"{pair:05d}_{kind}.png"
-                    Image.new("RGB", (8, 8), (level, 10 * pair, 0)).save(file)
-    return {method: tmp_path / method for method in METHODS}
+                    picture = Image.new("RGB", (8, 8), (level, 10 * pair, 0))
+                    picture.save(folder.file(pair, kind))
+    return folders
 
 
 @pytest.fixture
@@ -60,21 +62,23 @@ def colours(figure: Figure, columns: int) -> list[list[tuple[int, int]]]:
 
 
 def test_pairs_are_the_first_that_all_methods_have(
-    pictures: dict[str, Path], records: pd.DataFrame
+    pictures: dict[str, PairPictures], records: pd.DataFrame
 ) -> None:
     assert figures.first_pairs(pictures, records) == [1, 3]
     assert figures.first_pairs(pictures, records, 2) == [1, 2, 3, 4]
     assert figures.first_pairs({"full": pictures["full"]}, records) == [0, 3]
 
 
-def test_worst_pairs_follow_the_rule(pictures: dict[str, Path], records: pd.DataFrame) -> None:
+def test_worst_pairs_follow_the_rule(
+    pictures: dict[str, PairPictures], records: pd.DataFrame
+) -> None:
     # Lowest in the hole for full; pair 0 of telea would be lower but has no picture.
     assert figures.worst_pairs(pictures, records, "full") == [2, 4]
     assert figures.worst_pairs(pictures, records, "telea") == [1, 5]
 
 
 def test_a_grid_has_each_picture_in_its_place_with_its_psnr(
-    pictures: dict[str, Path], records: pd.DataFrame, drawn: list[Figure], tmp_path: Path
+    pictures: dict[str, PairPictures], records: pd.DataFrame, drawn: list[Figure], tmp_path: Path
 ) -> None:
     figures.grid(pictures, records, [2, 4], tmp_path / "grid.png")
     (figure,) = drawn
@@ -89,13 +93,13 @@ def test_a_grid_has_each_picture_in_its_place_with_its_psnr(
 
 
 def test_maps_stand_in_the_order_of_the_layers(
-    pictures: dict[str, Path], drawn: list[Figure], tmp_path: Path
+    pictures: dict[str, PairPictures], drawn: list[Figure], tmp_path: Path
 ) -> None:
     names = ["decoder-12", "decoder-13", "encoder-2", "encoder-1"]
     for level, name in enumerate(names):
         for pair in (0, 3):
-            file = pictures["full"] / f"{pair:05d}_mask-{name}.png"
-            Image.new("RGB", (4, 4), (level, 10 * pair, 0)).save(file)
+            picture = Image.new("RGB", (4, 4), (level, 10 * pair, 0))
+            picture.save(pictures["full"].file(pair, f"mask-{name}"))
     assert figures.maps(pictures, "mask", tmp_path / "maps.png")
     (figure,) = drawn
     assert [a.get_title().partition("\n")[2] for a in figure.axes[1:5]] == [

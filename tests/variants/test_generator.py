@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.config import Model
-from bench.networks.layers import initialise
+from bench.networks.initialisation import initialise
 from bench.registry import find
 from tests.variants import layer_table
 from tests.variants.layer_table import Branch, Function, Network, Norm
-from variants.lbam import FULL, LBAM
+from variants.lbam import FULL, Spec
 from variants.lbam.generator import Generator, MaskLevel
 
 TABLE_2 = ["full", "unlearned", "forward", "no-gan", "sigmoid", "lrelu", "relu", "3x3"]
@@ -51,13 +51,13 @@ def photos(height: int, width: int, batch: int = 2, seed: int = 1) -> Tensor:
     return torch.rand(batch, 3, height, width, generator=stream)
 
 
-def lively(spec: LBAM, model: Model, seed: int = 0) -> Generator:
+def lively(spec: Spec, model: Model, seed: int = 0) -> Generator:
     """A generator in eval mode whose activations are neither tiny nor saturated.
 
     Scalars differ between levels and some lie outside their ranges; batch norm's statistics are not
     the initial ones.
     """
-    network = Generator(spec, model).eval()
+    network = Generator(model, spec).eval()
     stream = torch.Generator().manual_seed(seed)
 
     def uniform(like: Tensor, low: float, high: float) -> Tensor:
@@ -95,7 +95,7 @@ STAND_INS: dict[str, Function] = {
 }
 
 
-def by_layer_table(spec: LBAM, network: Generator, image: Tensor, mask: Tensor) -> Tensor:
+def by_layer_table(spec: Spec, network: Generator, image: Tensor, mask: Tensor) -> Tensor:
     """What the independent implementation makes of the network's tensors."""
     state = network.state_dict()
     depth = len([name for name in state if name.startswith("encoder.")])
@@ -151,10 +151,10 @@ def by_layer_table(spec: LBAM, network: Generator, image: Tensor, mask: Tensor) 
     [(FULL, 68_317_748), (replace(FULL, batch_norm=False), 68_304_948)],
     ids=["full", "without batch norm"],
 )
-def test_size_of_the_papers_model(spec: LBAM, count: int) -> None:
+def test_size_of_the_papers_model(spec: Spec, count: int) -> None:
     assert spec.parameters(Model()) == count
     with torch.device("meta"):
-        assert learnable(Generator(spec, Model())) == count
+        assert learnable(Generator(Model(), spec)) == count
 
 
 @pytest.mark.parametrize("name", [*TABLE_2, "released"])
@@ -205,7 +205,7 @@ def test_divisible_sizes_are_not_padded() -> None:
     network = lively(FULL, SMALL)
     image, mask = photos(32, 48), blobs(32, 48)
     with torch.no_grad():
-        direct = network.fill(image, mask, network.attention_maps(mask))
+        direct = network.from_maps(image, mask, network.attention_maps(mask))
         assert torch.equal(network(image, mask), direct)
 
 
@@ -321,7 +321,7 @@ def test_masks_of_unlearned_grow_by_dilation() -> None:
 
 
 def test_filters_of_unlearned_are_fixed_at_one_sixteenth() -> None:
-    network = Generator(SPECS["unlearned"], SMALL)
+    network = Generator(SMALL, SPECS["unlearned"])
     initialise(network, 3)
     assert not [name for name, _ in network.named_parameters() if "branch" in name]
     for name, value in network.state_dict().items():
@@ -366,7 +366,7 @@ def test_forward_variant_multiplies_the_decoders_half_by_one() -> None:
         output = forward(image, mask)
         reversed_maps = full.attention_maps(mask)
         ones = reversed_maps._replace(reverse=[torch.ones_like(m) for m in reversed_maps.reverse])
-        assert torch.allclose(output, full.fill(image, mask, ones), atol=1e-6)
+        assert torch.allclose(output, full.from_maps(image, mask, ones), atol=1e-6)
         assert (output - full(image, mask)).abs().max() > 0.01
 
 
@@ -384,7 +384,7 @@ def test_reverse_branch_starts_from_the_hole() -> None:
 
 
 def test_reverse_branch_can_start_as_released() -> None:
-    network = Generator(replace(FULL, reverse_start=(1.0, 0.5)), SMALL)
+    network = Generator(SMALL, replace(FULL, reverse_start=(1.0, 0.5)))
     state = network.state_dict()
     names = ("a", "mu", "gamma_left", "gamma_right")
     expected = {

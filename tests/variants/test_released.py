@@ -13,8 +13,9 @@ from torch import Tensor
 
 from bench.config import Model
 from bench.core.errors import UserError
+from bench.core.references import resolve
 from bench.networks import weights
-from bench.registry import find
+from bench.registry import ImportedWeights, find
 from tests.variants import layer_table
 from tests.variants.layer_table import Branch, Network, Norm
 from variants.released import load
@@ -181,8 +182,8 @@ def test_model_is_in_evaluation_mode_and_has_the_released_size(state: State, nor
 
 def test_released_is_a_variant_that_is_not_trained() -> None:
     method = find("released", "variant")
-    assert not method.trainable
-    assert method.load is load
+    assert isinstance(method, ImportedWeights)
+    assert resolve(method.load) is load
     assert method.parameters(Model()) == 68_304_948
     assert method.differs == {"batch_norm": False, "reverse_start": (1.0, 0.5)}
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.config import Model
-from bench.networks.layers import initialise
-from bench.registry import discover, find
+from bench.networks.initialisation import initialise
+from bench.registry import REGISTRY, ImportedWeights, TrainedNetwork, discover, find
 from variants.lbam import FULL
 
 SMALL = Model(width=4, depth=4)
@@ -44,12 +44,11 @@ def test_full_is_the_papers_model() -> None:
 
 def test_registry_finds_the_eight_in_the_papers_order() -> None:
     methods = discover()
-    table = [m.name for m in methods.values() if m.module == "variants.table2"]
+    table = [m.name for m in methods.values() if REGISTRY.module(m.name) == "variants.table2"]
     assert table == list(DIFFERENCES)
     for name in table:
         assert methods[name].family == "variant"
-        assert methods[name].trainable
-        assert methods[name].load is None
+        assert isinstance(methods[name], TrainedNetwork)
         assert methods[name].summary
 
 
@@ -60,7 +59,9 @@ def test_variant_differs_from_full_as_stated(name: str) -> None:
 
 @pytest.mark.parametrize("name", DIFFERENCES)
 def test_only_no_gan_changes_the_objective(name: str) -> None:
-    assert dict(find(name).objective) == ({"adversarial": 0.0} if name == "no-gan" else {})
+    method = find(name)
+    assert isinstance(method, TrainedNetwork)
+    assert dict(method.objective) == ({"adversarial": 0.0} if name == "no-gan" else {})
 
 
 def test_parameters_differ_only_where_the_variants_do() -> None:
@@ -145,6 +146,5 @@ def test_no_gan_is_the_same_network_as_full() -> None:
 
 def test_released_is_no_part_of_the_table_and_is_not_trained() -> None:
     method = find("released", "variant")
-    assert method.module == "variants.released"
-    assert not method.trainable
-    assert method.load is not None
+    assert REGISTRY.module("released") == "variants.released"
+    assert isinstance(method, ImportedWeights)

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from bench.config import Model
-from bench.networks.layers import initialise
+from bench.core.references import resolve
+from bench.networks.initialisation import initialise
 from bench.registry import find
 from variants.lbam.generator import Generator
 
@@ -19,7 +20,7 @@ def seen(name: str, depth: int = 7) -> tuple[Generator, dict[str, Tensor], Tenso
     initialise(network, 0, lambda parameter: 0.1)
     image, mask = torch.rand(2, 3, 128, 128), torch.ones(2, 1, 128, 128)
     mask[:, :, 30:90, 40:100] = 0
-    return network, dict(method.views(network, image * mask, mask)), image * mask, mask
+    return network, dict(resolve(method.views)(network, image * mask, mask)), image * mask, mask
 
 
 def test_layers_are_those_of_figures_7_and_8() -> None:

@@ -1,5 +1,5 @@
 """The LBAM network and the fields in which its variants differ."""
 
-from variants.lbam.spec import FULL, LBAM, variant
+from variants.lbam.spec import FULL, Spec, variant
 
-__all__ = ["FULL", "LBAM", "variant"]
+__all__ = ["FULL", "Spec", "variant"]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.config import Model
+from bench.core.references import resolve
 from bench.networks.layers import crop_to, pad_to_multiple
 from variants.lbam.attention import ACTIVATIONS, GaussianAttention
-from variants.lbam.spec import LBAM
-
-if TYPE_CHECKING:
-    from variants.lbam.spec import Activation
+from variants.lbam.spec import Activation, Spec
 
 
 class AttentionMaps(NamedTuple):
@@ -37,7 +35,7 @@ class MaskLevel(nn.Module):
 
     weight: Tensor
 
-    def __init__(self, spec: LBAM, inputs: int, outputs: int, attention: nn.Module) -> None:
+    def __init__(self, spec: Spec, inputs: int, outputs: int, attention: nn.Module) -> None:
         super().__init__()
         self.attention = attention
         self.update = _activation(spec.mask_update)
@@ -61,7 +59,7 @@ class MaskLevel(nn.Module):
 class MaskBranch(nn.Module):
     """The mask levels of one direction, outermost first."""
 
-    def __init__(self, spec: LBAM, channels: list[int], start: tuple[float, float]) -> None:
+    def __init__(self, spec: Spec, channels: list[int], start: tuple[float, float]) -> None:
         super().__init__()
         self.levels = nn.ModuleList(
             MaskLevel(spec, inputs, outputs, _attention(spec, start))
@@ -85,7 +83,7 @@ class Generator(nn.Module):
     output [B,3,H,W] in [0,1]. Sides that 2^depth does not divide are padded and cropped back.
     """
 
-    def __init__(self, spec: LBAM, model: Model) -> None:
+    def __init__(self, model: Model, spec: Spec) -> None:
         super().__init__()
         self.stride = 2**model.depth
         channels = spec.channels(model)
@@ -109,7 +107,7 @@ class Generator(nn.Module):
         """Raw output [B,3,H,W] in [0,1]; what the image holds in the hole is not looked at."""
         size = image.shape[-2:]
         image, mask = (pad_to_multiple(x, self.stride) for x in (image, mask))
-        return crop_to(self.fill(image, mask, self.attention_maps(mask)), size)
+        return crop_to(self.from_maps(image, mask, self.attention_maps(mask)), size)
 
     def attention_maps(self, mask: Tensor) -> AttentionMaps:
         """Maps of a mask [B,1,H,W] with sides that `stride` divides; reusable for many images."""
@@ -117,7 +115,7 @@ class Generator(nn.Module):
         reverse, reverse_masks = self.reverse_branch(1 - mask) if self.reverse_branch else ([], [])
         return AttentionMaps(forward, reverse, forward_masks, reverse_masks)
 
-    def fill(self, image: Tensor, mask: Tensor, maps: AttentionMaps) -> Tensor:
+    def from_maps(self, image: Tensor, mask: Tensor, maps: AttentionMaps) -> Tensor:
         """Raw output for sides that `stride` divides, given the mask's maps."""
         x, skips = self.encode(image, mask, maps)
         return (torch.tanh(self.decoder[-1](self.decode(x, skips, maps))) + 1) / 2
@@ -154,11 +152,13 @@ def _deconv(inputs: int, outputs: int) -> nn.Module:
     return nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False)
 
 
-def _attention(spec: LBAM, start: tuple[float, float]) -> nn.Module:
+def _attention(spec: Spec, start: tuple[float, float]) -> nn.Module:
     if spec.attention == "gaussian":
         return GaussianAttention(mu=start[0], gamma=start[1])
     return _activation(spec.attention)
 
 
 def _activation(activation: Activation) -> nn.Module:
-    return ACTIVATIONS[activation]() if isinstance(activation, str) else activation()
+    known = ACTIVATIONS.get(activation) if isinstance(activation, str) else None
+    module: nn.Module = (known or resolve(activation))()
+    return module

@@ -1,35 +1,37 @@
-"""What a variant of LBAM may change, and how one is registered. Imports no torch."""
+"""The fields in which variants of LBAM differ, and how a variant is registered. No torch here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from bench.config import Model
-from bench.registry import Method, register
+from bench.core.errors import unknown
+from bench.core.references import Reference, resolve
+from bench.registry import ImportedWeights, Method, TrainedNetwork, register
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
-    Activation = str | Callable[[], nn.Module]
-    """A name known to `variants.lbam.attention.ACTIVATIONS`, or what makes such a module."""
+Activation = str | Callable[[], "nn.Module"]
+"""Key of `variants.lbam.attention.ACTIVATIONS`, a reference `module:callable`, or the callable."""
 
 
 @dataclass(frozen=True)
-class LBAM:
-    """The generator and objective of the paper; a variant is a diff of these fields from `FULL`."""
+class Spec:
+    """The choices that make a generator and its objective; the defaults are the paper's LBAM."""
 
     mask_kernel: int = 4
     """Side of the filters k_M in the mask branches (stride 2, padding 1)."""
     attention: Activation = "gaussian"
-    """Attention map from the convolved mask: gA (equation 9), or what stands in for it."""
+    """Attention map from the convolved mask: gA (equation 9), or a replacement."""
     mask_update: Activation = "power"
-    """Updated mask from the convolved mask: gM (equation 8), or what stands in for it."""
+    """Updated mask from the convolved mask: gM (equation 8), or a replacement."""
     learned_masks: bool = True
     """Whether k_M is learned; otherwise every element is 1/(kernel area) (equation 1)."""
     reverse: bool = True
-    """Whether the decoder has reverse attention (equations 12, 13); otherwise 1 stands for it."""
+    """Whether the decoder has reverse attention (equations 12, 13); otherwise it is 1."""
     reverse_start: tuple[float, float] = (2.0, 1.0)
     """Initial (mu, gamma) of gA in the reverse branch; the released code starts at (1, 0.5)."""
     adversarial: bool = True
@@ -37,26 +39,16 @@ class LBAM:
     batch_norm: bool = True
     """Batch norm as in Table 4; the released model has none."""
 
-    def diff(self) -> dict[str, Any]:
-        """The fields in which this differs from `FULL`."""
-        return {
-            f.name: getattr(self, f.name)
-            for f in fields(self)
-            if getattr(self, f.name) != getattr(FULL, f.name)
-        }
-
     def channels(self, model: Model) -> list[int]:
-        """Channels of encoder layers 1..depth: doubled up to eight times the first (Table 4)."""
+        """Return the channels of encoder layers 1..depth: doubled up to eight times the first."""
         return [model.width * 2 ** min(level, 3) for level in range(model.depth)]
 
     def parameters(self, model: Model) -> int:
-        """Learnable parameters: 68,317,748 for `FULL` at width 64, depth 7.
+        """Count the learnable parameters: 68,317,748 for the paper's LBAM at width 64, depth 7.
 
-        In closed form, so that listing the variants builds no network; only an activation of
-        one's own, which may have parameters, has to be built to be counted.
+        In closed form from Table 4, so that listing the variants builds no network. Only an
+        activation of one's own is built, since nobody knows its parameters.
         """
-        if callable(self.attention) or callable(self.mask_update):
-            return self._built_parameters(model)
         ch = self.channels(model)
         encoder = zip([4, *ch[:-1]], ch, strict=True)
         decoder = zip([ch[-1], *(2 * c for c in ch[-2::-1])], [*ch[-2::-1], 3], strict=True)
@@ -67,73 +59,55 @@ class LBAM:
             total += 2 * (sum(ch[1:]) + 2 * sum(ch[:-1]))
         return total
 
-    def _built_parameters(self, model: Model) -> int:
-        import torch
-
-        from variants.lbam.generator import Generator
-
-        with torch.device("meta"):
-            return sum(p.numel() for p in Generator(self, model).parameters())
-
     def _mask_branch(self, channels: list[int]) -> int:
-        scalars = 4 * len(channels) if self.attention == "gaussian" else 0
+        """Count the parameters of one mask branch: filters, and two activations a level."""
         pairs = zip([3, *channels[:-1]], channels, strict=True)
-        filters = self.mask_kernel**2 * sum(a * b for a, b in pairs)
-        return scalars + (filters if self.learned_masks else 0)
+        filters = self.mask_kernel**2 * sum(a * b for a, b in pairs) if self.learned_masks else 0
+        activations = _parameters_of(self.attention) + _parameters_of(self.mask_update)
+        return filters + len(channels) * activations
 
 
-FULL = LBAM()
+FULL = Spec()
+LIMITS = "bench.networks.limits:unet_bottleneck"
 
 
-def variant(
-    name: str,
-    summary: str,
-    *,
-    trainable: bool = True,
-    load: Callable[[Mapping[str, Tensor]], nn.Module] | None = None,
-) -> Callable[[Callable[[], LBAM]], Callable[[], LBAM]]:
-    """Register the decorated function's LBAM as the variant `name`.
+def variant(name: str, summary: str, *, load: Reference | None = None, **differs: Any) -> Method:
+    """Register the variant of LBAM that differs from the paper's in the named fields of `Spec`.
 
-    A definition in one file, found without any list being edited:
+    One call in one new file of `variants/` adds a variant; `load` makes it one that is measured
+    with weights from elsewhere and not trained. The attention may be a callable of one's own:
 
-        def softplus_attention():
-            from torch import nn
+        def softplus():
+            from torch import nn  # inside, so that `python -m bench list` stays fast
 
             return nn.Softplus()
 
-        @variant("softplus", "softplus in place of gA")
-        def softplus() -> LBAM:
-            return replace(FULL, attention=softplus_attention)
+        variant("softplus", "softplus in place of gA", attention=softplus)
     """
+    known = [f.name for f in fields(Spec)]
+    for field in differs:
+        if field not in known:
+            raise unknown("field of a variant", field, known)
+    spec = replace(FULL, **differs)
+    differs = {name: value for name, value in differs.items() if value != getattr(FULL, name)}
+    shared: dict[str, Any] = {
+        "name": name,
+        "family": "variant",
+        "summary": summary,
+        "network": "variants.lbam.generator:Generator",
+        "arguments": {"spec": spec},
+        "parameters": spec.parameters,
+        "differs": differs,
+        "views": "variants.lbam.views:views",
+    }
+    if load is not None:
+        return register(ImportedWeights(**shared, load=load))
+    objective = {} if spec.adversarial else {"adversarial": 0.0}
+    return register(TrainedNetwork(**shared, objective=objective, limits=LIMITS))
 
-    def define(make: Callable[[], LBAM]) -> Callable[[], LBAM]:
-        spec = make()
 
-        def build(model: Model) -> nn.Module:
-            from variants.lbam.generator import Generator
-
-            return Generator(spec, model)
-
-        def views(network: nn.Module, image: Tensor, mask: Tensor) -> Mapping[str, Tensor]:
-            from variants.lbam import views as inside
-
-            return inside.views(network, image, mask)
-
-        register(
-            Method(
-                name=name,
-                family="variant",
-                summary=summary,
-                build=build,
-                module=make.__module__,
-                parameters=spec.parameters,
-                trainable=trainable,
-                differs=spec.diff(),
-                objective={} if spec.adversarial else {"adversarial": 0.0},
-                views=views,
-                load=load,
-            )
-        )
-        return make
-
-    return define
+def _parameters_of(activation: Activation) -> int:
+    """Count the learnable parameters of one activation: gA has a, mu and two gammas."""
+    if isinstance(activation, str) and ":" not in activation:
+        return 4 if activation == "gaussian" else 0
+    return sum(p.numel() for p in resolve(activation)().parameters())

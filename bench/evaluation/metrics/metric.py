@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.core.registry import Registry
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Region = Literal["composite", "raw", "hole"]
 """Pixels that a metric looks at: the composite (known pixels kept), the raw output, or the hole."""
+
+MetricFunction = Callable[..., "Tensor"]
+"""Function `(output, target, hole=None)` that returns one number per image, [B], float64."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +44,7 @@ class Metric:
     """Values that black and white have in the images that `function` gets."""
     version: int = 1
     """Stored with every record; raise it when the definition changes."""
-    load: Callable[[Evaluation, torch.device], Callable[..., Tensor]]
+    load: Callable[[Evaluation, torch.device], MetricFunction]
     """Return the function that measures, with its weights if it has any; see `metric`.
 
     Raises `MissingWeightsError` where weights cannot be had."""
@@ -59,11 +62,30 @@ class Metric:
         return f"{'higher' if self.higher_is_better else 'lower'} is better"
 
 
-class MissingWeightsError(Exception):
-    """A metric cannot be measured here; the text says why and how it could be."""
-
-
 REGISTRY: Registry[Metric] = Registry("metric", ["bench.evaluation.metrics"], "lbam_bench.metrics")
+
+
+def metric(name: str, **fields: Any) -> Callable[[MetricFunction], MetricFunction]:
+    """Define a metric by the function that measures it; `fields` are those of `Metric`.
+
+    The function gets output and target [B,3,H,W], rounded to 8 bits and scaled to `input_range`,
+    and for the region `hole` also the hole [B,1,H,W], 1 = count this pixel. The evaluator calls it
+    for every batch and region. This file, `bench/evaluation/metrics/rmse.py`, adds a metric to
+    records, tables, plots and page:
+
+        from bench.evaluation.metrics.metric import metric
+        from bench.evaluation.metrics.pixelwise import mean_over
+
+        @metric("rmse", label="RMSE", unit="levels", higher_is_better=False, digits=1)
+        def rmse(output, target, hole=None):
+            return mean_over((output - target).square(), hole).sqrt()
+    """
+
+    def define(function: MetricFunction) -> MetricFunction:
+        REGISTRY.add(name, Metric(name=name, load=lambda settings, device: function, **fields))
+        return function
+
+    return define
 
 
 def all_metrics() -> list[Metric]:

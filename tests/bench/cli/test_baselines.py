@@ -10,20 +10,29 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from tests.bench.test_cli import hole, picture
 
 from bench.config import Config, Model, override
+from bench.core.references import resolve
 from bench.presets import preset
 from bench.profiling import cost
-from bench.registry import find
+from bench.registry import TrainedNetwork, find
 from bench.runs.experiment import Experiment
 from bench.training.trainer import Trainer
+from tests.bench.cli.test_cli import hole, picture
 from tests.bench.conftest import Run
 
+MEASURED = ("--size", 64, "--resize", 88, "--pairs", 2)
+"""Options that make the measuring of an algorithm short."""
 LEARNERS = ["pconv", "global-local", "contextual-attention"]
 
 
-def tiny(**changes: object) -> Config:
+def experiment(name: str, out: Path, **changes: object) -> Experiment:
+    """A tiny experiment of a method, with the options that concern it."""
+    method = find(name)
+    return Experiment(method, method.relevant(tiny_config(**changes)), out)
+
+
+def tiny_config(**changes: object) -> Config:
     small = {
         "size": 64, "resize": 88, "width": 4, "depth": 4, "critic_width": 4, "steps": 12,
         "batch_size": 2, "pairs": 1, "validation_pairs": 1, "device": "cpu", "log_every": 1,
@@ -32,24 +41,42 @@ def tiny(**changes: object) -> Config:
     return override(preset("quick"), small | changes)
 
 
-def test_a_classical_run_is_measured_not_trained(run: Run, tmp_path: Path, tiny: list[str]) -> None:
-    words = ["run", "--baseline", "telea", *tiny, "--out", tmp_path]
+def test_a_classical_run_is_measured_not_trained(run: Run, tmp_path: Path) -> None:
+    words = ["run", "--baseline", "telea", *MEASURED, "--out", tmp_path]
     code, out, _ = run(*words)
     folder = tmp_path / "telea-quick"
     assert code == 0
     assert "| telea" in out and "| mean-colour" in out and "not trained" in out
     assert {p.name for p in folder.iterdir()} >= {"records.csv", "grid.png", "plot.png"}
     assert not list(folder.glob("*weights*")) and not (folder / "log.csv").exists()
-    # Nothing of the training is part of what it is.
+    # Training images show in the test pairs alone.
     before = (folder / "records.csv").stat().st_mtime_ns
-    assert run(*words, "--seed", "3", "--steps", "9", "--images", "sample")[0] == 0
+    assert run(*words, "--images", "sample")[0] == 0
     assert (folder / "records.csv").stat().st_mtime_ns == before
     assert run(*words, "--pairs", "1")[0] == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "option", "value"),
+    [
+        ("patchmatch", "--lr", 5),
+        ("mean-colour", "--seed", 1),
+        ("pconv", "--critic-width", 9),
+        ("global-local", "--lr", 1e-4),
+        ("contextual-attention", "--adversarial", 1),
+    ],
+)
+def test_options_without_effect_are_refused(
+    run: Run, tmp_path: Path, name: str, option: str, value: float
+) -> None:
+    code, _, err = run("run", "--baseline", name, option, value, "--out", tmp_path / "runs")
+    assert code == 2 and f"without effect on {name}: {option}; leave it out" in err
+    assert not (tmp_path / "runs").exists()
+
+
 def test_the_floor_is_not_measured_beside_itself(tmp_path: Path) -> None:
-    run = Experiment(find("mean-colour"), tiny(), tmp_path).execute()
-    records = pd.read_csv(run.folder / "records.csv")
+    run = experiment("mean-colour", tmp_path).execute()
+    records = pd.read_csv(run.records)
     assert not records.duplicated(["method", "pair", "metric", "region"]).any()
 
 
@@ -61,8 +88,8 @@ class Killed(BaseException):
 def test_training_killed_in_any_phase_resumes_to_the_same_bits(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = Experiment(find(name), tiny(), tmp_path / "whole").execute()
-    killed = Experiment(find(name), tiny(), tmp_path / "killed")
+    whole = experiment(name, tmp_path / "whole").execute()
+    killed = experiment(name, tmp_path / "killed")
     checkpoint = Trainer._checkpoint
 
     def then_killed(self: Trainer, step: int) -> None:
@@ -76,9 +103,7 @@ def test_training_killed_in_any_phase_resumes_to_the_same_bits(
     monkeypatch.undo()
     killed.execute()
     assert killed.run.weights.read_bytes() == whole.weights.read_bytes()
-    logs = [
-        pd.read_csv(r.folder / "log.csv").drop(columns="images_per_s") for r in (whole, killed.run)
-    ]
+    logs = [pd.read_csv(r.log).drop(columns="images_per_s") for r in (whole, killed.run)]
     pd.testing.assert_frame_equal(*logs)
 
 
@@ -86,20 +111,20 @@ def test_training_killed_in_any_phase_resumes_to_the_same_bits(
 def test_all_trainable_methods_see_the_same_batches(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bench.training.common import CommonLearner
-
     seen: dict[str, list[torch.Tensor]] = {"full": [], name: []}
-    method = find(name)
-    for each in (find("full"), method):
-        kind = each.learner() if each.learner else CommonLearner
+    for each in seen:
+        method = find(each)
+        assert isinstance(method, TrainedNetwork)
+        kind = resolve(method.learner)
         step = kind.step
 
-        def watched(self, image, mask, number, step=step, each=each):  # type: ignore[no-untyped-def]
-            seen[each.name] += [image.clone(), mask.clone()]
-            return step(self, image, mask, number)
+        def watched(self, holed, mask, target, number, step=step, each=each):  # type: ignore[no-untyped-def]
+            assert torch.equal(holed, target * mask)
+            seen[each] += [target.clone(), mask.clone()]
+            return step(self, holed, mask, target, number)
 
         monkeypatch.setattr(kind, "step", watched)
-        Experiment(each, tiny(steps=3), tmp_path).execute()
+        experiment(each, tmp_path, steps=3).execute()
         monkeypatch.undo()
     assert len(seen["full"]) == 6
     assert all(map(torch.equal, seen["full"], seen[name]))
@@ -129,8 +154,8 @@ def test_compare_runs_all_and_prints_costs_and_the_papers_numbers_apart(
 def test_report_shows_a_users_picture_filled_by_every_run(
     run: Run, tmp_path: Path, tiny: list[str]
 ) -> None:
-    for word, name in (("--variant", "no-gan"), ("--baseline", "telea")):
-        assert run("run", word, name, *tiny, "--out", tmp_path)[0] == 0
+    assert run("run", "--variant", "no-gan", *tiny, "--out", tmp_path)[0] == 0
+    assert run("run", "--baseline", "telea", *MEASURED, "--out", tmp_path)[0] == 0
     image, mask = picture(tmp_path / "i.png", 40, 55), hole(tmp_path / "m.png", 40, 55)
     words = ["report", "--out", tmp_path, "--image", image]
     code, _, err = run(*words)
@@ -154,11 +179,11 @@ def test_report_shows_a_users_picture_filled_by_every_run(
 def test_a_failing_method_is_named_and_the_others_are_compared(
     run: Run, tmp_path: Path, tiny: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(name: str) -> None:
+    def fail(*arguments: object, **named: object) -> None:
         raise RuntimeError("no library")
 
     monkeypatch.setattr(cost, "of_run", lambda folder: None)
-    monkeypatch.setattr("baselines.classical.fills.build", fail)
+    monkeypatch.setattr("baselines.classical.fills.PerImage", fail)
     words = ["compare", "--methods", "no-gan,telea", *tiny, "--references", "", "--out", tmp_path]
     code, out, err = run(*words)
     assert code == 2
@@ -178,9 +203,8 @@ def test_inpaint_takes_a_classical_method_without_weights(
     assert np.array_equal(before[12:], after[12:]) and not np.array_equal(before, after)
 
 
-def test_weights_of_a_baseline_are_measured(run: Run, tmp_path: Path, tiny: list[str]) -> None:
-    assert run("run", "--baseline", "global-local", *tiny, "--out", tmp_path)[0] == 0
-    weights = tmp_path / "global-local-quick-seed0" / "weights.safetensors"
+def test_weights_of_a_baseline_are_measured(run: Run, tmp_path: Path) -> None:
+    weights = experiment("global-local", tmp_path, steps=1).execute().weights
     size = ["--size", "64", "--resize", "88", "--width", "4", "--pairs", "2"]
     words = ["--baseline", "global-local", "--weights", weights, *size, "--out", tmp_path]
     code, out, _ = run("evaluate", *words)
@@ -188,7 +212,7 @@ def test_weights_of_a_baseline_are_measured(run: Run, tmp_path: Path, tiny: list
 
 
 def test_splits_are_recorded(tmp_path: Path) -> None:
-    run = Experiment(find("no-gan"), tiny(steps=1), tmp_path).execute()
-    splits = json.loads((run.folder / "splits.json").read_text())
+    run = experiment("no-gan", tmp_path, steps=1).execute()
+    splits = json.loads(run.splits.read_text())
     assert splits["val"]["names"] == ["rocket"]
     assert splits["train"]["images"] == 6 and splits["test"]["source"] == "sample"

@@ -165,8 +165,8 @@ def test_inpaint_in_bf16_is_near_single_precision(monkeypatch: pytest.MonkeyPatc
     import torch
 
     from bench.config import Model
-    from bench.evaluation import inpaint
-    from bench.networks.layers import initialise
+    from bench.evaluation import picture
+    from bench.networks.initialisation import initialise
     from bench.registry import find
 
     network = find("full").build(Model(width=4, depth=3))
@@ -175,8 +175,8 @@ def test_inpaint_in_bf16_is_near_single_precision(monkeypatch: pytest.MonkeyPatc
     mask[..., 10:30, 10:30] = 0
     outputs = []
     for units in (False, True):
-        monkeypatch.setattr(inpaint, "has_bf16_units", lambda where, u=units: u)
-        outputs.append(inpaint.fill_picture(network, image, mask, torch.device("cpu")))
+        monkeypatch.setattr(picture, "has_bf16_units", lambda where, u=units: u)
+        outputs.append(picture.fill_picture(network, image, mask, torch.device("cpu")))
     assert outputs[1].dtype == torch.float32
     known = mask.expand_as(image) > 0.5
     assert torch.equal(outputs[1][known], image[known])

@@ -22,7 +22,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_make_then_count(run: Run, finished: Path, tmp_path: Path) -> None:
     to = tmp_path / "study"
-    code, out, _ = run("study", "make", "--out", finished, "--questions", 4, "--to", to)
+    code, out, _ = run("study", "make", "--runs", finished, "--questions", 4, "--to", to)
     assert code == 0 and out.startswith("4 questions on 2 methods: full, pconv\n")
     assert str(to / "study.html") in out and str(to / "key.json") in out
     key = to / "key.json"
@@ -40,7 +40,7 @@ def test_make_then_count(run: Run, finished: Path, tmp_path: Path) -> None:
 def test_runs_and_methods_can_be_named(run: Run, finished: Path, tmp_path: Path) -> None:
     write_run(tmp_path, "telea")
     out = [finished / "full-quick-seed0", tmp_path]
-    words = ["study", "make", "--out", *out, "--methods", "telea, full", "--seed", 4]
+    words = ["study", "make", "--runs", *out, "--methods", "telea, full", "--seed", 4]
     assert run(*words, "--to", tmp_path / "s")[0] == 0
     key = json.loads((tmp_path / "s" / "key.json").read_text())
     assert list(key["runs"]) == ["telea", "full"] and key["seed"] == 4
@@ -48,12 +48,12 @@ def test_runs_and_methods_can_be_named(run: Run, finished: Path, tmp_path: Path)
 
 def test_mistakes_end_with_code_2_and_one_line(run: Run, finished: Path, tmp_path: Path) -> None:
     key, bad = tmp_path / "key.json", tmp_path / "bad.json"
-    assert run("study", "make", "--out", finished, "--to", tmp_path)[0] == 0
+    assert run("study", "make", "--runs", finished, "--to", tmp_path)[0] == 0
     bad.write_text("{")
     for words, told in {
-        ("make", "--out", tmp_path / "none"): "no finished run in",
-        ("make", "--out", finished, "--methods", "full,pcon"): "did you mean pconv",
-        ("make", "--out", finished / "failed-quick-seed0"): "no finished run in",
+        ("make", "--runs", tmp_path / "none"): "no finished run in",
+        ("make", "--runs", finished, "--methods", "full,pcon"): "did you mean pconv",
+        ("make", "--runs", finished / "failed-quick-seed0"): "no finished run in",
         ("make", "--qestions", 3): "did you mean --questions",
         ("count", "--ballots", bad, "--key", key): "no ballot can be counted: bad.json: not read",
         ("count", "--ballots", bad, "--key", tmp_path / "no.json"): "no file",
@@ -68,7 +68,7 @@ def test_mistakes_end_with_code_2_and_one_line(run: Run, finished: Path, tmp_pat
 
 def test_help_of_the_study_and_its_actions(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     for words, told in {
-        ("study", "--help"): "count the voters' files",
+        ("study", "--help"): "Count the voters' files",
         ("study", "make", "--help"): "--questions",
         ("study", "count", "--help"): "--ballots",
     }.items():

@@ -8,8 +8,8 @@ from PIL import Image
 
 from bench.config import Config, override
 from bench.core.errors import UserError
-from bench.data import inputs as assemble
 from bench.data.images.sources import SPLITS
+from bench.data.inputs import Inputs
 from bench.presets import preset
 
 MaskMaker = Callable[[Mapping[str, float]], Path]
@@ -38,24 +38,24 @@ def tiny(root: Path, **values: object) -> Config:
 def test_the_papers_preset_runs_on_the_papers_data(root: Path, tmp_path: Path) -> None:
     config = tiny(root)
     cache = tmp_path / "cache"
-    images, masks = assemble.training_batches(config, cache)[0]
+    images, masks = Inputs(config, cache).train[0]
     assert images.shape == (2, 3, 64, 64)
     assert masks.shape == (2, 1, 64, 64)
-    assert "6000 shapes and 8 files" in assemble.training_batches(config, cache).masks.name
-    pairs = assemble.test_pairs(config, cache)
+    assert "6000 shapes and 8 files" in Inputs(config, cache).train.masks.name
+    pairs = Inputs(config, cache).test
     assert {p.image for p in pairs.manifest.pairs} == {"004_im.png", "005_im.png"}
     assert len(pairs) == 8
-    held_out = {p.image for p in assemble.validation_pairs(config, cache).manifest.pairs}
-    assert held_out == set(assemble.splits(config, cache)["val"]["names"])
+    held_out = {p.image for p in Inputs(config, cache).validation.manifest.pairs}
+    assert held_out == set(Inputs(config, cache).splits()["val"]["names"])
 
 
 def test_the_papers_preset_without_data_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="Paris StreetView is not in"):
-        assemble.training_batches(tiny(tmp_path), tmp_path / "cache")
+        Inputs(tiny(tmp_path), tmp_path / "cache").photos("train")
     config = tiny(tmp_path, images="sample")
-    for make in (assemble.training_batches, assemble.test_pairs, assemble.validation_pairs):
+    for part in ("train", "test", "validation"):
         with pytest.raises(UserError, match=r"NVIDIA.* is not in .*nvidia_masks"):
-            make(config, tmp_path / "cache")
+            getattr(Inputs(config, tmp_path / "cache"), part)
 
 
 def test_masks_of_testing_are_of_the_test_part(root: Path, tmp_path: Path) -> None:
@@ -67,17 +67,17 @@ def test_masks_of_testing_are_of_the_test_part(root: Path, tmp_path: Path) -> No
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(path)
     config = tiny(root, masks="qd-imd", pairs=1, validation_pairs=1)
-    tested = assemble.test_pairs(config, tmp_path / "cache").manifest.pairs
+    tested = Inputs(config, tmp_path / "cache").test.manifest.pairs
     assert sorted(p.mask for p in tested) == [f"test/{b:05}_test.png" for b in range(4)]
-    held = assemble.validation_pairs(config, tmp_path / "cache").manifest.pairs
+    held = Inputs(config, tmp_path / "cache").validation.manifest.pairs
     assert sorted(p.mask for p in held) == [f"train/{b:05}_train.png" for b in range(4)]
-    batches = assemble.training_batches(config, tmp_path / "cache")
+    batches = Inputs(config, tmp_path / "cache").train
     assert {n.partition("/")[0] for n in batches.masks.names} == {"train"}  # type: ignore[attr-defined]
 
 
 def test_splits_record_what_was_drawn(root: Path, tmp_path: Path) -> None:
     config = tiny(root)
-    record = assemble.splits(config, tmp_path / "cache")
+    record = Inputs(config, tmp_path / "cache").splits()
     assert record == json.loads(json.dumps(record))
     assert list(record) == list(SPLITS)
     assert [record[s]["images"] for s in SPLITS] == [2, 2, 2]
@@ -85,7 +85,7 @@ def test_splits_record_what_was_drawn(root: Path, tmp_path: Path) -> None:
     assert "names" not in record["train"]
     assert record["test"]["names"] == ["004_im.png", "005_im.png"]
     assert len(record["val"]["names"]) == 2
-    batches = assemble.training_batches(config, tmp_path / "cache")
+    batches = Inputs(config, tmp_path / "cache").train
     assert record["train"]["digest"] == batches.photos.digest
     assert not set(batches.photos.names) & set(record["val"]["names"])
     assert len({record[s]["digest"] for s in SPLITS}) == 3
@@ -93,7 +93,7 @@ def test_splits_record_what_was_drawn(root: Path, tmp_path: Path) -> None:
 
 def test_splits_name_no_place(root: Path, tmp_path: Path) -> None:
     folder = root / "paris_streetview" / "paris_eval" / "paris_eval_gt"
-    record = assemble.splits(tiny(root, test_images=f"folder:{folder}"), tmp_path / "cache")
+    record = Inputs(tiny(root, test_images=f"folder:{folder}"), tmp_path / "cache").splits()
     assert record["test"]["source"] == "folder"
     assert record["test"]["names"] == ["004_im.png", "005_im.png"]
     assert record["val"]["source"] == "paris"

@@ -11,15 +11,17 @@ from PIL import Image
 from torch import Tensor, nn
 
 from bench.config import Evaluation
+from bench.core.run_folder import PairPictures
 from bench.data import cache
 from bench.data import pairs as manifest
 from bench.data.images.sources import list_folder
 from bench.data.masks.sources import GeneratedMasks
-from bench.evaluation import lpips_distance as perceptual_distance
 from bench.evaluation import records
 from bench.evaluation.album import Album, save_picture
-from bench.evaluation.evaluator import Evaluator, mean_psnr
-from bench.evaluation.metrics import pixelwise as metrics
+from bench.evaluation.evaluator import Evaluator, mean_psnr, measure
+from bench.evaluation.metrics import lpips, metric
+from bench.evaluation.metrics.metric import all_metrics, find
+from bench.evaluation.picture import fill_picture
 
 LEVEL = 0.4013  # 102.33 of 255: a picture file holds 102
 CPU = torch.device("cpu")
@@ -95,7 +97,8 @@ def test_rows_say_what_was_measured(pairs: manifest.TestPairs) -> None:
     for name, value in IDENTITY.items():
         assert (found[name] == value).all()
     assert (found["manifest"] == pairs.manifest.hash).all()
-    assert (found["metric_version"] == metrics.VERSION).all()
+    versions = found["metric"].map(lambda name: find(name).version)
+    assert (found["metric_version"] == versions).all()
     assert (found["seconds"] > 0).all()
     for index, rows in found.groupby("pair"):
         pair = asdict(pairs.manifest.pairs[int(str(index))])
@@ -112,11 +115,12 @@ def test_values_are_those_of_the_metrics_and_not_of_the_batch(pairs: manifest.Te
     assert all(np.allclose(f["value"], frames[0]["value"], equal_nan=True) for f in frames)
     for index in range(len(pairs)):
         image, mask = (x.float() for x in pairs.batch([index]))
-        expected = metrics.measure(torch.full_like(image, LEVEL), image / 255, mask)
+        measures = Evaluator(pairs, OFF, CPU).measures[:-1]  # without LPIPS
+        expected = measure(measures, torch.full_like(image, LEVEL), image / 255, mask)
         rows = frames[1][frames[1]["pair"] == index]
-        for (metric, region), value in expected.items():
-            row = rows[(rows["metric"] == metric) & (rows["region"] == region)]
-            assert row["value"].item() == pytest.approx(value.item(), abs=1e-9)
+        for chosen, region, (value,) in expected:
+            row = rows[(rows["metric"] == chosen.metric.name) & (rows["region"] == region)]
+            assert row["value"].item() == pytest.approx(value, abs=1e-9)
 
 
 def test_network_is_called_for_inference(pairs: manifest.TestPairs) -> None:
@@ -154,7 +158,7 @@ def test_lpips_looks_at_rounded_composite_and_raw_output(
         def forward(self, output: Tensor, target: Tensor) -> Tensor:
             return (output - target).abs().mean((1, 2, 3), keepdim=True)
 
-    monkeypatch.setattr(perceptual_distance, "build", lambda *args: MeanAbsolute())
+    monkeypatch.setattr(lpips, "build", lambda *args: MeanAbsolute())
     found = Evaluator(pairs, Evaluation(lpips="vgg"), CPU).records(Constant(), "x", IDENTITY)
     assert (found["note"] == "").all()
     wide = found.pivot(index=["pair", "region"], columns="metric", values="value").dropna()
@@ -165,7 +169,9 @@ def test_lpips_looks_at_rounded_composite_and_raw_output(
 
 def test_pictures_of_all_pairs_are_saved(pairs: manifest.TestPairs, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
-    Evaluator(pairs, OFF, CPU).records(Constant(), "constant", IDENTITY, Album(folder))
+    Evaluator(pairs, OFF, CPU).records(
+        Constant(), "constant", IDENTITY, Album(PairPictures(folder))
+    )
     assert sorted(p.name for p in folder.iterdir()) == sorted(
         f"{index:05d}_{what}.png"
         for index in range(len(pairs))
@@ -190,7 +196,9 @@ def test_maps_of_the_first_pair_of_each_bucket_are_saved_at_full_scale(
         seen.append((image, mask))
         return {"mask encoder 1": 0.5 * mask[:, 0], "nothing": 0 * mask[:, 0]}
 
-    Evaluator(pairs, OFF, CPU).records(Constant(), "c", IDENTITY, Album(tmp_path / "p", views))
+    Evaluator(pairs, OFF, CPU).records(
+        Constant(), "c", IDENTITY, Album(PairPictures(tmp_path / "p"), views)
+    )
     files = sorted((tmp_path / "p").glob("*_mask-encoder-1.png"))
     first = pairs.manifest.first_of_buckets
     assert [int(f.name[:5]) for f in files] == first == [0, 3, 6, 9]
@@ -233,3 +241,48 @@ def test_mean_psnr_is_that_of_the_composite_and_restores_the_mode(
     assert found == pytest.approx(composite["value"].mean(), abs=1e-9)
     assert network.training is training
     assert not any(was_training for _, was_training, _ in network.calls)
+
+
+class Echo(nn.Module):
+    """Returns its input, and notes the brightest pixel that it saw in a hole."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = 0.0
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        self.seen = max(self.seen, float((image * (1 - mask)).max()))
+        return image
+
+
+def test_an_echo_is_no_better_in_validation_than_in_the_evaluation(
+    pairs: manifest.TestPairs, tmp_path: Path
+) -> None:
+    """A network that returns what it is shown has black holes, whoever runs it."""
+    echo = Echo()
+    rows = Evaluator(pairs, OFF, CPU).records(
+        echo, "echo", IDENTITY, Album(PairPictures(tmp_path), lambda n, i, m: {"x": n(i, m)[:, 0]})
+    )
+    measured = rows[(rows["metric"] == "psnr") & (rows["region"] == "composite")]["value"].mean()
+    assert mean_psnr(echo, pairs, CPU, batch=5) == pytest.approx(measured, abs=1e-9)
+    assert measured < 15
+    image, mask = (x[:1].float() for x in pairs.batch([0]))
+    filled = fill_picture(echo, image / 255, mask, CPU)
+    assert float((filled * (1 - mask)).max()) == 0
+    assert echo.seen == 0
+
+
+def test_a_metric_of_ones_own_is_measured(
+    pairs: manifest.TestPairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    all_metrics()  # those of the package are there before the copy is made
+    for table in ("_items", "_modules"):
+        monkeypatch.setattr(metric.REGISTRY, table, dict(getattr(metric.REGISTRY, table)))
+
+    @metric.metric("brightness", label="brightness", higher_is_better=True, input_range=(0.0, 1.0))
+    def brightness(output: Tensor, target: Tensor, hole: Tensor | None = None) -> Tensor:
+        return output.double().mean((1, 2, 3))
+
+    rows = Evaluator(pairs, OFF, CPU).records(Constant(), "constant", IDENTITY)
+    own = rows[(rows["metric"] == "brightness") & (rows["region"] == "raw")]
+    assert own["value"].to_numpy() == pytest.approx(102 / 255)

@@ -7,8 +7,10 @@ import torch
 import torchvision
 from torch import Tensor
 
-from bench.core.errors import UserError
-from bench.evaluation.lpips_distance import MissingWeightsError, build, distance
+from bench.config import Evaluation
+from bench.core.errors import MissingWeightsError, UserError
+from bench.evaluation.metrics.lpips import build, distance
+from bench.evaluation.metrics.metric import find
 
 NETS = {
     "alex": (torchvision.models.alexnet, (1, 4, 7, 9, 11)),
@@ -75,25 +77,11 @@ def test_distance_equals_the_definition(net: str, tmp_path: Path) -> None:
     model = build(net, save(tmp_path / "weights.pth", features), download=False)
     one, other = pictures(0), pictures(1)
     with torch.no_grad():
-        found = distance(model, one, other)
+        found = distance(model, one / 127.5 - 1, other / 127.5 - 1)
         expected = by_hand(net, features, one, other)
     assert min(expected) > 0.01
     assert found.dtype == torch.float64
     assert found.tolist() == pytest.approx(expected, rel=1e-4)
-
-
-def test_distance_feeds_the_range_minus_one_to_one() -> None:
-    fed = []
-
-    class Spy(torch.nn.Module):
-        def forward(self, output: Tensor, target: Tensor) -> Tensor:
-            fed.extend([output, target])
-            return torch.zeros(2, 1, 1, 1)
-
-    levels = torch.tensor([0.0, 127.5, 255.0]).expand(2, 3, 4, 3)
-    assert distance(Spy(), levels, levels.flip(-1)).shape == (2,)
-    assert fed[0][0, 0, 0].tolist() == [-1, 0, 1]
-    assert fed[1][0, 0, 0].tolist() == [1, 0, -1]
 
 
 def test_model_is_frozen_and_in_evaluation_mode(alex: torch.nn.Sequential, tmp_path: Path) -> None:
@@ -163,9 +151,11 @@ def test_weights_in_the_hub_are_used(
     one, other = pictures(0), pictures(1)
     with torch.no_grad():
         expected = by_hand("alex", alex, one, other)
-        assert distance(model, one, other).tolist() == pytest.approx(expected, rel=1e-4)
+        assert distance(model, one / 127.5 - 1, other / 127.5 - 1).tolist() == pytest.approx(
+            expected, rel=1e-4
+        )
 
 
 def test_switched_off_says_so() -> None:
     with pytest.raises(MissingWeightsError, match="--lpips off"):
-        build("off", None, download=True)
+        find("lpips").load(Evaluation(lpips="off"), torch.device("cpu"))

@@ -8,8 +8,15 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from skimage.transform import resize
 from torch import Tensor
 
-from bench.evaluation.metrics import pixelwise as metrics
+from bench.config import Evaluation
+from bench.evaluation.evaluator import load, measure
+from bench.evaluation.metrics.l1 import l1_percent
+from bench.evaluation.metrics.metric import all_metrics
+from bench.evaluation.metrics.pixelwise import quantise
+from bench.evaluation.metrics.psnr import psnr
+from bench.evaluation.metrics.ssim import ssim
 
+SETTINGS = Evaluation(lpips="off")
 SIZES = [(96, 96), (65, 83), (11, 40)]
 PHOTOGRAPHS = [data.astronaut, data.chelsea, data.coffee, data.rocket]
 
@@ -35,6 +42,13 @@ def pairs(count: int, size: tuple[int, int]) -> tuple[list[np.ndarray], list[np.
     return [noisy(t, 2.0 * 3**k, k) for k, t in enumerate(targets)], targets
 
 
+def measured(raw: Tensor, image: Tensor, mask: Tensor) -> dict[tuple[str, str], Tensor]:
+    """All metrics but LPIPS, [B] each, by metric and region."""
+    wanted = [m for m in all_metrics() if m.wanted(SETTINGS) and m.name != "lpips"]
+    found = measure([load(m, SETTINGS, raw.device) for m in wanted], raw, image, mask)
+    return {(m.metric.name, region): torch.tensor(v, dtype=torch.float64) for m, region, v in found}
+
+
 @pytest.fixture
 def masked() -> tuple[Tensor, Tensor, Tensor]:
     """Raw output and image in [0,1], and a mask, for a batch of three."""
@@ -54,7 +68,7 @@ def test_psnr_equals_scikit_image(count: int, size: tuple[int, int]) -> None:
     expected = [
         peak_signal_noise_ratio(t, o, data_range=255) for o, t in zip(outputs, targets, strict=True)
     ]
-    found = metrics.psnr(batch(outputs), batch(targets))
+    found = psnr(batch(outputs), batch(targets))
     assert found.dtype == torch.float64
     assert found.tolist() == pytest.approx(expected, abs=1e-6)
 
@@ -75,7 +89,7 @@ def test_ssim_equals_scikit_image(count: int, size: tuple[int, int]) -> None:
         )
         for o, t in zip(outputs, targets, strict=True)
     ]
-    found = metrics.ssim(batch(outputs), batch(targets))
+    found = ssim(batch(outputs), batch(targets))
     assert found.dtype == torch.float64
     assert found.tolist() == pytest.approx(expected, abs=1e-5)
 
@@ -94,19 +108,19 @@ def test_ssim_of_flat_images_equals_scikit_image(level: int) -> None:
         sigma=1.5,
         use_sample_covariance=False,
     )
-    found = metrics.ssim(batch([output]), batch([target])).item()
+    found = ssim(batch([output]), batch([target])).item()
     assert found == pytest.approx(expected, abs=1e-5)
 
 
 def test_ssim_of_an_image_with_itself_is_one() -> None:
     target = batch([photograph(0, (40, 40))])
-    assert metrics.ssim(target, target).item() == pytest.approx(1, abs=1e-6)
+    assert ssim(target, target).item() == pytest.approx(1, abs=1e-6)
 
 
 def test_ssim_refuses_images_below_its_window() -> None:
     small = torch.zeros(1, 3, 10, 40)
     with pytest.raises(ValueError, match="at least 11"):
-        metrics.ssim(small, small)
+        ssim(small, small)
 
 
 @pytest.mark.parametrize("count", [1, 3, 5])
@@ -115,13 +129,13 @@ def test_l1_equals_numpy(count: int) -> None:
     expected = [
         100 * np.abs(o / 255 - t / 255).mean() for o, t in zip(outputs, targets, strict=True)
     ]
-    found = metrics.l1_percent(batch(outputs), batch(targets))
+    found = l1_percent(batch(outputs), batch(targets))
     assert found.tolist() == pytest.approx(expected, rel=1e-9)
 
 
 def test_hole_values_look_at_hole_pixels_alone(masked: tuple[Tensor, Tensor, Tensor]) -> None:
     raw, image, mask = masked
-    found = metrics.measure(raw, image, mask)
+    found = measured(raw, image, mask)
     for k in range(3):
         hole = mask[k, 0].numpy() == 0
         output = (raw[k].clamp(0, 1) * 255).round().numpy()[:, hole].astype(np.float64)
@@ -134,7 +148,7 @@ def test_hole_values_look_at_hole_pixels_alone(masked: tuple[Tensor, Tensor, Ten
 
 def test_composite_and_raw_values_equal_direct_ones(masked: tuple[Tensor, Tensor, Tensor]) -> None:
     raw, image, mask = masked
-    found = metrics.measure(raw, image, mask)
+    found = measured(raw, image, mask)
     assert {key for key in found if key[1] == "raw"} == {
         ("psnr", "raw"),
         ("ssim", "raw"),
@@ -166,7 +180,7 @@ def test_output_in_the_known_part_changes_raw_values_alone(
 ) -> None:
     raw, image, mask = masked
     garbage = torch.where(mask > 0.5, 1e6 * (raw.flip(-1) - 0.5), raw)
-    clean, soiled = metrics.measure(raw, image, mask), metrics.measure(garbage, image, mask)
+    clean, soiled = measured(raw, image, mask), measured(garbage, image, mask)
     for (metric, region), values in clean.items():
         same = torch.equal(values, soiled[metric, region])
         assert same == (region != "raw"), (metric, region)
@@ -175,17 +189,15 @@ def test_output_in_the_known_part_changes_raw_values_alone(
 def test_perfect_image_has_infinite_psnr_and_the_others_stay_finite() -> None:
     outputs, targets = pairs(3, (40, 40))
     outputs[1] = targets[1]
-    found = metrics.psnr(batch(outputs), batch(targets))
+    found = psnr(batch(outputs), batch(targets))
     assert found[1].item() == math.inf
     assert torch.isfinite(found[[0, 2]]).all()
 
 
 def test_values_are_per_image_and_not_of_the_pooled_batch() -> None:
     outputs, targets = pairs(4, (48, 48))
-    together = metrics.psnr(batch(outputs), batch(targets))
-    alone = [
-        metrics.psnr(batch([o]), batch([t])).item() for o, t in zip(outputs, targets, strict=True)
-    ]
+    together = psnr(batch(outputs), batch(targets))
+    alone = [psnr(batch([o]), batch([t])).item() for o, t in zip(outputs, targets, strict=True)]
     assert together.tolist() == pytest.approx(alone, abs=1e-9)
     pooled = 10 * math.log10(255**2 / np.mean((np.stack(outputs) - np.stack(targets)) ** 2))
     # The pooled number is ruled by the worst image.
@@ -194,18 +206,18 @@ def test_values_are_per_image_and_not_of_the_pooled_batch() -> None:
 
 def test_quantise_rounds_as_a_picture_file_would() -> None:
     values = torch.tensor([-0.5, 0.0, 0.4, 0.6, 127.4, 127.6, 254.4, 254.6, 255.0, 300.0]) / 255
-    assert metrics.quantise(values).tolist() == [0, 0, 0, 1, 127, 128, 254, 255, 255, 255]
+    assert quantise(values).tolist() == [0, 0, 0, 1, 127, 128, 254, 255, 255, 255]
 
 
 def test_quantise_keeps_every_8_bit_level() -> None:
     levels = torch.arange(256)
-    assert torch.equal(metrics.quantise(levels / 255), levels.float())
+    assert torch.equal(quantise(levels / 255), levels.float())
 
 
 def test_outputs_are_rounded_before_they_are_measured() -> None:
     # Off by 0.3 of a level everywhere: no picture file could show it.
     image = batch([photograph(0, (32, 32)).clip(1, 254)]) / 255
     mask = torch.zeros(1, 1, 32, 32)
-    found = metrics.measure(image + 0.3 / 255, image, mask)
+    found = measured(image + 0.3 / 255, image, mask)
     assert found["psnr", "raw"].item() == math.inf
     assert found["l1_percent", "composite"].item() == 0

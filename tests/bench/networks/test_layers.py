@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.networks.layers import crop_at_hole, gan, glorot, he, initialise
+from bench.networks.holes import crop_at_hole
+from bench.networks.initialisation import gan, glorot, he, initialise
 
 
 def positions(height: int, width: int) -> Tensor:

@@ -70,9 +70,9 @@ def test_features_are_torchvisions_pools_of_the_normalised_image(state: State, f
 
 
 def test_objective_names_the_network(file: Path) -> None:
-    vgg = perceptual.build(Objective(features="vgg16", vgg16_weights=str(file)))
+    vgg = perceptual.build(Objective(features="vgg16", vgg16_weights=str(file)), download=False)
     assert vgg(image(1))[0].shape[1] == 64
-    random = perceptual.build(Objective(features="random"))
+    random = perceptual.build(Objective(features="random"), download=False)
     assert random(image(1))[0].shape[1] == 8
 
 
@@ -99,7 +99,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path, name: str) -> No
 def test_missing_file_is_named(tmp_path: Path) -> None:
     objective = Objective(vgg16_weights=str(tmp_path / "none.pth"))
     with pytest.raises(UserError, match=r"no weights file .*none\.pth"):
-        perceptual.build(objective)
+        perceptual.build(objective, download=False)
 
 
 @pytest.mark.parametrize(
@@ -117,10 +117,19 @@ def test_failed_download_names_the_ways_out(
     monkeypatch.setattr("torch.hub.urlopen", refuse)
     # On the meta device torchvision builds its 138 million parameters at no cost.
     with torch.device("meta"), pytest.raises(UserError) as caught:
-        perceptual.build(Objective(features="vgg16"))
+        perceptual.build(Objective(features="vgg16"), download=True)
     for mend in ("--vgg16-weights", "--features random", str(error)):
         assert mend in str(caught.value)
     assert not list(tmp_path.rglob("*.pth"))
+
+
+def test_nothing_is_downloaded_that_was_not_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("torch.hub.urlopen", lambda *_, **__: pytest.fail("it was asked for"))
+    with pytest.raises(UserError, match="--download true"):
+        perceptual.build(Objective(features="vgg16"), download=False)
 
 
 def test_random_features_do_not_depend_on_the_global_seed() -> None:
@@ -155,7 +164,7 @@ def test_random_network_has_the_layers_of_vgg() -> None:
 @pytest.mark.parametrize("features", ["random", "vgg16"])
 def test_network_is_frozen_and_passes_gradients_on(file: Path, features: str) -> None:
     objective = replace(Objective(), features=features, vgg16_weights=str(file))
-    network = perceptual.build(objective)
+    network = perceptual.build(objective, download=False)
     assert list(network.parameters())
     assert not any(p.requires_grad for p in network.parameters())
     x = image(1).requires_grad_()

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from baselines.global_local import generator
-from bench.config import Model
+from baselines.global_local.table import generator
+from bench.config import Model, to_dict
+from bench.core.files import write_json
+from bench.core.run_folder import RunFolder
+from bench.presets import preset
 from bench.profiling import cost
 from bench.registry import find
 
@@ -61,16 +64,13 @@ def test_a_run_is_measured_once_on_each_device(
         asked.append(name)
         return example
 
-    from bench.config import to_dict
-    from bench.core.files import write_json
-    from bench.presets import preset
-
-    write_json(tmp_path / "state.json", {"state": "finished", "reason": ""})
-    write_json(tmp_path / "config.json", to_dict(preset("quick")))
-    write_json(tmp_path / "identity.json", {"method": "telea"})
+    run = RunFolder(tmp_path)
+    write_json(run.state, {"state": "finished", "reason": ""})
+    write_json(run.config, to_dict(preset("quick")))
+    write_json(run.identity, {"method": "telea"})
     monkeypatch.setattr(cost, "measure", measure)
     for device, times in (("CPU, 2 threads", 1), ("CPU, 2 threads", 1), ("another", 2)):
         monkeypatch.setattr(cost, "environment", lambda device=device: {"device": device})
-        cost.of_run(tmp_path)
+        cost.of_run(run)
         assert len(asked) == times
-    assert json.loads((tmp_path / "cost.json").read_text())["milliseconds"] == 1.5
+    assert json.loads(run.cost.read_text())["milliseconds"] == 1.5

@@ -1,14 +1,17 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from bench.config import override
+from bench.core.device import has_bf16_units
+from bench.core.errors import UserError
 from bench.evaluation import records
 from bench.presets import preset
 from bench.registry import find
-from bench.runs.experiment import Experiment, _without_path, evaluate_weights, load_run
+from bench.runs.experiment import Experiment, evaluate_weights, load_run
 from bench.training.common import CommonLearner
 
 SMALL = {
@@ -24,9 +27,11 @@ def test_two_variants_see_the_same_batches_bit_for_bit(
     step = CommonLearner.step
     name = ""
 
-    def watched(self: CommonLearner, image: Tensor, mask: Tensor, number: int) -> dict[str, Tensor]:
-        seen.setdefault(name, []).extend([image.clone(), mask.clone()])
-        return step(self, image, mask, number)
+    def watched(
+        self: CommonLearner, holed: Tensor, mask: Tensor, target: Tensor, number: int
+    ) -> dict[str, Tensor]:
+        seen.setdefault(name, []).extend([target.clone(), mask.clone()])
+        return step(self, holed, mask, target, number)
 
     monkeypatch.setattr(CommonLearner, "step", watched)
     for name in ("forward", "no-gan"):
@@ -41,52 +46,90 @@ def test_what_a_killed_redo_left_is_not_resumed(tmp_path: Path) -> None:
     first = Experiment(find("no-gan"), config, tmp_path)
     kept = first.execute().weights.read_bytes()
     # Killed while it cleared the folder: the state is gone first, the checkpoints are still there.
-    (first.run.folder / "state.json").unlink()
+    first.run.state.unlink()
     other = Experiment(find("no-gan"), override(config, {"lr": 0.1}), tmp_path)
     assert other.execute().weights.read_bytes() != kept
 
 
 def test_where_data_lies_is_not_part_of_the_identity(tmp_path: Path) -> None:
-    from tests.bench.test_cli import picture
+    from tests.bench.cli.test_cli import picture
 
     identities = []
     for place in ("here", "there"):
         for split in ("train", "val", "test"):
             picture(tmp_path / place / split / "a.png", 90, 100)
         config = override(preset("quick"), {**SMALL, "images": f"folder:{tmp_path / place}"})
-        experiment = Experiment(find("full"), config, tmp_path / "runs" / place)
-        from bench.data import inputs as assemble
-
-        identities.append(experiment._identity(assemble.test_pairs(config, experiment.cache)))
+        run = Experiment(find("full"), config, tmp_path / "runs" / place).execute()
+        identities.append(run.read_identity())
     assert identities[0] == identities[1]
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "kept"),
-    [
-        ("data.masks", "paper:/some/where", "paper"),
-        ("data.test_images", "folder:/some/where", "folder"),
-        ("data.images", "places365", "places365"),
-        ("data.masks", "shapes,strokes", "shapes,strokes"),
-        ("model.width", 16, 16),
-    ],
-)
-def test_paths_are_left_out_of_the_identity(option: str, value: object, kept: object) -> None:
-    assert _without_path(option, value) == kept
 
 
 def test_a_run_trained_in_bf16_is_measured_in_single_precision(tmp_path: Path) -> None:
     # accelerate wraps a network's forward in autocast for good.
     config = override(preset("quick"), {**SMALL, "precision": "bf16"})
     run = Experiment(find("no-gan"), config, tmp_path).execute()
-    method, loaded = load_run(run.folder)
+    method, loaded = load_run(run)
     folder = evaluate_weights(method, loaded, run.weights, tmp_path, loaded)
-    values = [records.read([f / "records.csv"])["value"] for f in (run.folder, folder)]
+    values = [records.read([f.records])["value"] for f in (run, folder)]
     assert values[0].equals(values[1])
 
 
 def test_a_run_is_loaded_with_its_method_and_config(tmp_path: Path) -> None:
     config = override(preset("quick"), SMALL)
     run = Experiment(find("3x3"), config, tmp_path).execute()
-    method, loaded = load_run(run.folder)
+    method, loaded = load_run(run)
     assert (method.name, loaded) == ("3x3", config)
+
+
+def test_inputs_are_resolved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench.data import inputs
+
+    asked: list[tuple[object, ...]] = []
+    for name in ("pictures", "resolve"):
+        original = getattr(inputs, name)
+
+        def counted(*args: object, name: str = name, original: Any = original) -> Any:
+            asked.append((name, *args))
+            return original(*args)
+
+        monkeypatch.setattr(inputs, name, counted)
+    Experiment(find("no-gan"), override(preset("quick"), SMALL), tmp_path).execute()
+    splits = [call[2] for call in asked if call[0] == "pictures"]
+    assert sorted(splits) == ["test", "train", "val"]
+    assert len([call for call in asked if call[0] == "resolve"]) == 2  # for training, for testing
+
+
+def test_the_identity_holds_what_this_machine_makes_of_auto(tmp_path: Path) -> None:
+    config = override(preset("quick"), {**SMALL, "precision": "fp32"})
+    run = Experiment(find("no-gan"), config, tmp_path).execute()
+    assert run.read_identity()["training.precision"] == "fp32"
+    assert run.read_identity()["processes"] == 1
+    auto = Experiment(find("no-gan"), override(config, {"precision": "auto"}), tmp_path)
+    if has_bf16_units(torch.device("cpu")):
+        with pytest.raises(UserError, match=r"training\.precision: fp32 -> bf16"):
+            auto.execute()
+    else:
+        assert auto.execute().progress == "finished"
+
+
+def test_no_learner_is_given_the_hole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    step, leaks = CommonLearner.step, []
+
+    def watched(
+        self: CommonLearner, holed: Tensor, mask: Tensor, target: Tensor, number: int
+    ) -> dict[str, Tensor]:
+        leaks.append(float((holed * (1 - mask)).abs().max()))
+        assert torch.equal(holed * mask, target * mask)
+        assert float((target * (1 - mask)).max()) > 0
+        return step(self, holed, mask, target, number)
+
+    monkeypatch.setattr(CommonLearner, "step", watched)
+    Experiment(find("no-gan"), override(preset("quick"), SMALL), tmp_path).execute()
+    assert leaks == [0.0] * 3
+
+
+def test_settings_that_cannot_work_are_refused_before_anything_is_made(tmp_path: Path) -> None:
+    config = override(preset("quick"), {"size": 96, "resize": 96})
+    with pytest.raises(UserError, match="no multiple of 64"):
+        Experiment(find("global-local"), config, tmp_path / "runs").execute()
+    assert not (tmp_path / "runs").exists()

@@ -11,8 +11,7 @@ import pytest
 from filelock import FileLock
 
 from bench.core.errors import UserError
-from bench.runs import run as runs
-from bench.runs.run import Run
+from bench.runs.run import Run, find
 
 
 def bench(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -23,22 +22,22 @@ def bench(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
 
 def test_states_follow_the_work(tmp_path: Path) -> None:
     run = Run(tmp_path / "r")
-    assert run.state == "absent"
-    run.begin({"a": 1}, {})
-    assert run.state == "running"
+    assert run.progress == "absent"
+    run.begin({"a": 1}, {}, {})
+    assert run.progress == "running"
     with pytest.raises(RuntimeError), run.working():
         raise RuntimeError("out of memory")
-    assert run.state == "failed"
-    assert "out of memory" in (run.folder / "state.json").read_text()
+    assert run.progress == "failed"
+    assert "out of memory" in (run.path / "state.json").read_text()
     with run.working():
         pass
-    assert run.state == "finished"
-    assert runs.find(tmp_path) == [run]
+    assert run.progress == "finished"
+    assert find(tmp_path) == [run]
 
 
 def test_another_identity_is_an_error_that_shows_the_difference(tmp_path: Path) -> None:
     run = Run(tmp_path / "r")
-    run.begin({"steps": 10, "ratio": (0.1, 0.5), "old": 1}, {})
+    run.begin({"steps": 10, "ratio": (0.1, 0.5), "old": 1}, {}, {})
     run.check_same({"steps": 10, "ratio": (0.1, 0.5), "old": 1})
     with pytest.raises(UserError, match=r"old: 1 -> None; steps: 10 -> 20\. Use --redo"):
         run.check_same({"steps": 20, "ratio": (0.1, 0.5)})
@@ -59,26 +58,10 @@ def test_a_second_holder_of_the_lock_is_refused(tmp_path: Path) -> None:
 def test_clear_keeps_the_lock(tmp_path: Path) -> None:
     run = Run(tmp_path / "r")
     with run.locked():
-        run.begin({}, {})
-        (run.folder / "checkpoints").mkdir()
+        run.begin({}, {}, {})
+        (run.path / "checkpoints").mkdir()
         run.clear()
-        assert [p.name for p in run.folder.iterdir()] == ["lock"]
-
-
-def test_code_hash_follows_imports_inside_functions(monkeypatch: pytest.MonkeyPatch) -> None:
-    reached = runs._reachable(["variants.table2"])
-    assert "variants.lbam.generator" in reached  # imported inside `build`
-    assert "bench.networks.layers" in reached
-    assert "variants.released" not in reached
-    before = runs.code_hash(["variants.table2"])
-    changed = {**reached, "bench.networks.layers": b"# changed"}
-    monkeypatch.setattr(runs, "_reachable", lambda modules: changed)
-    assert runs.code_hash(["variants.table2"]) != before
-
-
-def test_fingerprint_is_the_same_in_any_order() -> None:
-    assert runs.fingerprint({"a": 1, "b": 2}) == runs.fingerprint({"b": 2, "a": 1})
-    assert runs.fingerprint({"a": 1}) != runs.fingerprint({"a": 2})
+        assert [p.name for p in run.path.iterdir()] == ["lock"]
 
 
 @pytest.mark.slow
@@ -99,7 +82,7 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path: Path, tiny: list[str]) 
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert Run(folder).state == "running"
+    assert Run(folder).progress == "running"
     assert not (folder / "weights.safetensors").exists()
 
     resumed = bench(*words, "--out", str(killed))
@@ -132,9 +115,9 @@ def test_two_processes_train_one_run(tmp_path: Path, tiny: list[str]) -> None:
         env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
     )
     run = Run(tmp_path / "full-quick-seed0")
-    assert run.state == "finished"
-    assert json.loads((run.folder / "environment.json").read_text())["processes"] == 2
-    assert len(_losses(run.folder / "log.csv")) == 7
+    assert run.progress == "finished"
+    assert json.loads((run.path / "environment.json").read_text())["processes"] == 2
+    assert len(_losses(run.path / "log.csv")) == 7
 
 
 def _losses(path: Path) -> list[list[str]]:

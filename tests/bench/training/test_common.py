@@ -12,11 +12,12 @@ from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
 from bench.config import Config, override
-from bench.networks.layers import composite
+from bench.networks.holes import composite
 from bench.presets import preset
 from bench.registry import find
 from bench.training import losses
 from bench.training.common import CommonLearner
+from tests.conftest import lesson
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 GENERATOR_TERMS = {"pixel", "perceptual", "style", "total"}
@@ -63,7 +64,7 @@ def test_a_step_changes_every_weight_of_both_networks() -> None:
     taught = learner(tiny())
     for network in (taught.generator, taught.critic):
         before = weights(network)
-        taught.step(*batch(), 0)
+        taught.step(*lesson(*batch()), 0)
         after = weights(network)
         assert before.keys() == after.keys()
         still = {name for name in before if torch.equal(before[name], after[name])}
@@ -82,7 +83,7 @@ def test_generator_takes_no_gradient_from_the_critics_update() -> None:
         return descend(*args, **kwargs)
 
     taught.critic_optimizer.step = step  # type: ignore[method-assign]
-    taught.step(*batch(), 0)
+    taught.step(*lesson(*batch()), 0)
     assert seen == [True]
 
 
@@ -105,7 +106,7 @@ def test_generators_update_leaves_the_critic_as_its_own_update_made_it() -> None
 
     taught.critic_optimizer.step = step  # type: ignore[method-assign]
     for number in range(3):
-        taught.step(*batch(), number)
+        taught.step(*lesson(*batch()), number)
         own_weights, own_gradients = after_own[number]
         assert same(own_weights, weights(critic))
         # Nor is the critic's share of the generator's gradient computed, which would be wasted.
@@ -132,7 +133,7 @@ def test_critic_learns_nothing_from_the_generators_objective() -> None:
         taught = learner(tiny(lr=STILL, pixel=pixel, style=style, adversarial=adversarial))
         before = weights(taught.critic)
         for number in range(3):
-            taught.step(*batch(), number)
+            taught.step(*lesson(*batch()), number)
         ends.append(weights(taught.critic))
         assert not same(before, ends[-1])
     assert same(*ends)
@@ -143,7 +144,7 @@ def test_generator_learns_nothing_from_the_critics_objective() -> None:
     for penalty in (0.0, 100.0):
         taught = learner(tiny(critic_lr=STILL, gradient_penalty=penalty))
         for number in range(3):
-            taught.step(*batch(), number)
+            taught.step(*lesson(*batch()), number)
         ends.append(weights(taught.generator))
     assert same(*ends)
 
@@ -152,7 +153,7 @@ def test_penalty_counts_by_its_weight() -> None:
     found = []
     for weight in (0.0, 1.0, 7.0):
         taught = learner(tiny(gradient_penalty=weight))
-        taught.step(*batch(), 0)
+        taught.step(*lesson(*batch()), 0)
         assert taught.critic is not None
         filters = {n: g for n, g in gradients(taught.critic).items() if g.dim() > 1}
         found.append(torch.cat([g.flatten() for g in filters.values()]))
@@ -164,7 +165,7 @@ def test_penalty_counts_by_its_weight() -> None:
 
 def test_critic_learns_to_tell_real_from_fake() -> None:
     taught = learner(tiny(lr=STILL, critic_lr=1e-3, critic_end="linear", gradient_penalty=0.0))
-    terms = [taught.step(*batch(), number) for number in range(15)]
+    terms = [taught.step(*lesson(*batch()), number) for number in range(15)]
     assert terms[-1]["critic"] < terms[0]["critic"] - 0.1
     assert terms[-1]["real"] > terms[-1]["fake"]
 
@@ -173,7 +174,7 @@ def test_generator_learns_to_please_the_critic() -> None:
     # With the critic standing still and nothing else to mind, its score of the output must rise.
     only = {"pixel": 0.0, "perceptual": 0.0, "style": 0.0, "adversarial": 1.0}
     taught = learner(tiny(lr=1e-4, critic_lr=STILL, critic_end="linear", **only))
-    terms = [taught.step(*batch(), number) for number in range(10)]
+    terms = [taught.step(*lesson(*batch()), number) for number in range(10)]
     assert terms[-1]["adversarial"] < terms[0]["adversarial"] - 0.005
     assert terms[-1]["fake"] > terms[0]["fake"] + 0.005
 
@@ -181,7 +182,7 @@ def test_generator_learns_to_please_the_critic() -> None:
 def test_frozen_features_do_not_change() -> None:
     taught = learner(tiny())
     before = copy.deepcopy(taught.features.state_dict())
-    taught.step(*batch(), 0)
+    taught.step(*lesson(*batch()), 0)
     assert same(before, taught.features.state_dict())
 
 
@@ -202,7 +203,7 @@ def test_features_of_the_truth_carry_no_graph(monkeypatch: pytest.MonkeyPatch) -
 
     for name in graphs:
         monkeypatch.setattr(losses, name, watched(name))
-    learner(tiny()).step(*batch(), 0)
+    learner(tiny()).step(*lesson(*batch()), 0)
     assert graphs == {name: [(True, False)] * 3 for name in graphs}
 
 
@@ -213,7 +214,7 @@ def test_features_of_the_truth_carry_no_graph(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("adversarial", [0.1, 0.0])
 def test_every_term_is_reported(adversarial: float, features_of: str) -> None:
     taught = learner(tiny(adversarial=adversarial, features_of=features_of))
-    terms = taught.step(*batch(), 0)
+    terms = taught.step(*lesson(*batch()), 0)
     critic = CRITIC_TERMS | {"adversarial"} if adversarial else set()
     assert set(terms) == GENERATOR_TERMS | critic
     assert (taught.critic is not None) == bool(adversarial)
@@ -226,7 +227,7 @@ def test_every_term_is_reported(adversarial: float, features_of: str) -> None:
 @pytest.mark.parametrize("adversarial", [0.7, 0.0])
 def test_total_is_the_weighted_sum_of_the_terms(adversarial: float) -> None:
     objective = {"pixel": 3.0, "perceptual": 0.2, "style": 40.0, "adversarial": adversarial}
-    terms = learner(tiny(**objective)).step(*batch(), 0)
+    terms = learner(tiny(**objective)).step(*lesson(*batch()), 0)
     expected = sum(
         weight * terms[name].item() for name, weight in objective.items() if name in terms
     )
@@ -245,7 +246,7 @@ def test_terms_are_those_of_the_networks_before_their_updates(
     image, mask = batch()
     generator, critic = copy.deepcopy(taught.generator), copy.deepcopy(taught.critic)
     assert critic is not None
-    terms = taught.step(image, mask, 0)
+    terms = taught.step(*lesson(image, mask), 0)
     with torch.no_grad():
         output = generator(image, mask)
         real, fake = critic(image, mask).mean(), critic(output, mask).mean()
@@ -282,7 +283,7 @@ def test_penalty_lies_between_real_and_fake(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(losses, "gradient_penalty", watched)
     taught = learner(tiny())
     for number in (0, 1, 0):
-        taught.step(*batch(), number)
+        taught.step(*lesson(*batch()), number)
     assert mixes[0].shape == (2, 1, 1, 1)
     assert 0 < mixes[0].min() <= mixes[0].max() < 1
     assert mixes[0][0] != mixes[0][1]
@@ -294,7 +295,7 @@ def test_no_gan_trains_without_a_critic() -> None:
     method = find("no-gan")
     taught = learner(override(tiny(), method.objective), "no-gan")
     assert taught.critic is None
-    assert set(taught.step(*batch(), 0)) == GENERATOR_TERMS
+    assert set(taught.step(*lesson(*batch()), 0)) == GENERATOR_TERMS
 
 
 # Repetition
@@ -318,16 +319,16 @@ def test_seed_decides_the_initial_weights_of_both_networks() -> None:
 
 def test_step_repeats_bit_for_bit_from_the_same_state() -> None:
     first = learner(tiny())
-    first.step(*batch(), 0)
+    first.step(*lesson(*batch()), 0)
     parts = ("generator", "critic", "optimizer", "critic_optimizer")
     state = {name: copy.deepcopy(getattr(first, name).state_dict()) for name in parts}
-    terms = first.step(*batch(), 1)
+    terms = first.step(*lesson(*batch()), 1)
 
     torch.manual_seed(99)  # no draw may come from the global stream
     second = learner(tiny(), "full")
     for name in parts:
         getattr(second, name).load_state_dict(state[name])
-    again = second.step(*batch(), 1)
+    again = second.step(*lesson(*batch()), 1)
     assert same(terms, again)
     assert same(weights(first.generator), weights(second.generator))
     assert same(weights(first.critic), weights(second.critic))
@@ -336,7 +337,7 @@ def test_step_repeats_bit_for_bit_from_the_same_state() -> None:
 def test_steps_leave_the_global_stream_alone() -> None:
     taught = learner(tiny())
     torch.manual_seed(5)
-    taught.step(*batch(), 0)
+    taught.step(*lesson(*batch()), 0)
     after = torch.rand(3)
     torch.manual_seed(5)
     assert torch.equal(after, torch.rand(3))
@@ -358,7 +359,7 @@ def test_gradients_are_finite_in_bf16(method: str) -> None:
     ):
         check_before_step(optimizer, network)
     for number in range(2):
-        terms = taught.step(*batch(), number)
+        terms = taught.step(*lesson(*batch()), number)
         assert all(value.isfinite() for value in terms.values())
     assert kinds == {torch.bfloat16}
     for network in networks:
@@ -382,7 +383,7 @@ def check_before_step(optimizer: torch.optim.Optimizer, network: nn.Module | Non
 def test_bf16_terms_are_near_those_of_single_precision() -> None:
     found = {}
     for precision in ("no", "bf16"):
-        found[precision] = learner(tiny(), precision=precision).step(*batch(), 0)
+        found[precision] = learner(tiny(), precision=precision).step(*lesson(*batch()), 0)
     for name in ("pixel", "perceptual", "style", "total", "real", "fake"):
         exact = found["no"][name].item()
         assert found["bf16"][name].item() == pytest.approx(exact, rel=0.1, abs=0.02), name
@@ -391,5 +392,5 @@ def test_bf16_terms_are_near_those_of_single_precision() -> None:
 @pytest.mark.parametrize("method", ["full", "unlearned", "no-gan"])
 def test_forty_steps_fit_one_batch(method: str) -> None:
     taught = learner(override(tiny(), find(method).objective), method)
-    terms = [taught.step(*batch(), number) for number in range(40)]
+    terms = [taught.step(*lesson(*batch()), number) for number in range(40)]
     assert terms[-1]["pixel"] < 0.6 * terms[0]["pixel"]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.bench.training.test_common import batch, learner, tiny
+from tests.conftest import lesson
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -32,4 +33,4 @@ def test_a_saturated_critic_is_warned_about(
 @pytest.mark.parametrize("adversarial", [0.0, 0.1])
 def test_the_logs_columns_are_the_terms(adversarial: float) -> None:
     taught = learner(tiny(adversarial=adversarial))
-    assert list(taught.step(*batch(), 0)) == list(taught.terms)
+    assert list(taught.step(*lesson(*batch()), 0)) == list(taught.terms)

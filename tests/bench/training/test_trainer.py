@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from bench.config import override
-from bench.core.errors import UserError
+from bench.core.run_folder import RunFolder
 from bench.presets import preset
-from bench.training.log import LOSSES, VALIDATION, TrainingLog
-from bench.training.trainer import Trainer, _check_share, checkpoints, total_steps
+from bench.training.log import TrainingLog
+from bench.training.trainer import Trainer, checkpoints, total_steps
 
 
 def test_a_warning_of_the_learner_is_passed_on_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -30,35 +30,37 @@ def test_the_budget_is_steps_or_epochs() -> None:
 def test_a_half_written_checkpoint_is_not_one(tmp_path: Path) -> None:
     for name in ("00000010", "00000020", ".00000030"):
         (tmp_path / "checkpoints" / name).mkdir(parents=True)
-    assert [p.name for p in checkpoints(tmp_path)] == ["00000010", "00000020"]
+    assert [p.name for p in checkpoints(RunFolder(tmp_path))] == ["00000010", "00000020"]
 
 
 def test_a_log_holds_means_and_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
-    with TrainingLog(tmp_path, ["pixel"], 0, active=True) as log:
+    folder = RunFolder(tmp_path)
+    with TrainingLog(folder, ["pixel"], 0, active=True) as log:
         for step in range(1, 7):
             log.add(step, {"pixel": torch.tensor(float(step))}, images=2)
             if step % 2 == 0:
                 row = log.write()
                 assert row["pixel"] == step - 0.5
         log.write_validation(6, 20.0)
-    with (tmp_path / LOSSES).open("a") as file:
+    with folder.log.open("a") as file:
         file.write("8,1")  # the process was killed while it wrote
-    with TrainingLog(tmp_path, ["pixel"], 4, active=True) as log:
+    with TrainingLog(folder, ["pixel"], 4, active=True) as log:
         log.add(5, {"pixel": torch.tensor(9.0)}, images=2)
         log.write()
-    rows = (tmp_path / LOSSES).read_text().splitlines()
+    rows = folder.log.read_text().splitlines()
     assert rows[0] == "step,images_per_s,pixel"
     assert [r.split(",")[0] for r in rows[1:]] == ["2", "4", "5"]
-    assert (tmp_path / VALIDATION).read_text() == "step,psnr\n"
+    assert folder.validation.read_text() == "step,psnr\n"
 
 
 def test_a_term_of_another_phase_is_an_empty_cell(tmp_path: Path) -> None:
-    with TrainingLog(tmp_path, ["hole", "judge"], 0, active=True) as log:
+    folder = RunFolder(tmp_path)
+    with TrainingLog(folder, ["hole", "judge"], 0, active=True) as log:
         for step in range(1, 5):
             log.add(step, {"hole" if step < 4 else "judge": torch.tensor(float(step))}, images=2)
             if step % 2 == 0:
                 log.write()
-    rows = [r.split(",") for r in (tmp_path / LOSSES).read_text().splitlines()]
+    rows = [r.split(",") for r in folder.log.read_text().splitlines()]
     # Steps 1 and 2 have the hole alone; 3 has it and 4 the judge: each mean is over one step.
     assert [[r[0], *r[2:]] for r in rows] == [
         ["step", "hole", "judge"],
@@ -68,23 +70,16 @@ def test_a_term_of_another_phase_is_an_empty_cell(tmp_path: Path) -> None:
 
 
 def test_a_million_steps_are_written_in_full(tmp_path: Path) -> None:
-    with TrainingLog(tmp_path, ["hole"], 0, active=True) as log:
+    folder = RunFolder(tmp_path)
+    with TrainingLog(folder, ["hole"], 0, active=True) as log:
         log.add(1234567, {"hole": torch.tensor(1.0)}, images=2)
         log.write()
-    assert (tmp_path / LOSSES).read_text().splitlines()[1].startswith("1234567,")
+    assert folder.log.read_text().splitlines()[1].startswith("1234567,")
 
 
 def test_only_the_first_process_writes_a_log(tmp_path: Path) -> None:
-    with TrainingLog(tmp_path, ["pixel"], 0, active=False) as log:
+    folder = RunFolder(tmp_path)
+    with TrainingLog(folder, ["pixel"], 0, active=False) as log:
         log.add(1, {"pixel": torch.tensor(1.0)}, images=2)
         log.write()
     assert not list(tmp_path.iterdir())
-
-
-def test_a_batch_that_processes_cannot_share_is_refused() -> None:
-    config = override(preset("quick"), {"batch_size": 6})
-    _check_share(config, 3)
-    with pytest.raises(UserError, match="cannot be divided among 4"):
-        _check_share(config, 4)
-    with pytest.raises(UserError, match="one image a process"):
-        _check_share(override(config, {"depth": 7}), 6)

@@ -17,6 +17,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select
 
+from bench.core.run_folder import PairPictures
 from reports.page import Section, write
 
 BUCKETS = ["(0.1, 0.2]", "(0.2, 0.3]", "(0.3, 0.4]"]
@@ -56,14 +57,16 @@ def records(methods: list[str], pairs: int, seeds: dict[str, list[int]] | None =
     return pd.concat([frame, unmeasured], ignore_index=True)
 
 
-def save_pictures(root: Path, methods: list[str], pairs: range, size: int = 8) -> dict[str, Path]:
-    folders = {method: root / str(number) for number, method in enumerate(methods)}
+def save_pictures(
+    root: Path, methods: list[str], pairs: range, size: int = 8
+) -> dict[str, PairPictures]:
+    folders = {m: PairPictures(root / str(number)) for number, m in enumerate(methods)}
     for number, folder in enumerate(folders.values()):
-        folder.mkdir()
+        folder.path.mkdir()
         for pair in pairs:
             for part, colour in {"input": 255, "output": 20 * number, "truth": 128}.items():
                 picture = Image.new("RGB", (size, size), (colour, pair % 256, 0))
-                picture.save(folder / f"{pair:05d}_{part}.png")
+                picture.save(folder.file(pair, part))
     return folders
 
 

@@ -51,8 +51,8 @@ def test_values_have_6_digits_and_stay_aligned() -> None:
 
 def test_pairs_are_those_that_all_methods_have(tmp_path: Path) -> None:
     folders = save_pictures(tmp_path, ["full", "other"], range(6), size=300)
-    (folders["other"] / "00002_output.png").unlink()
-    (folders["full"] / "00004_truth.png").unlink()
+    folders["other"].file(2, "output").unlink()
+    folders["full"].file(4, "truth").unlink()
     write(tmp_path / "p.html", "t", records(["full", "other"], 5), [], folders, [], grey)
     text = (tmp_path / "p.html").read_text()
     assert re.findall(r'id="pair-(\d+)"', text) == ["0", "1", "3"]  # pair 5 was not measured
@@ -70,7 +70,7 @@ def test_pairs_are_those_that_all_methods_have(tmp_path: Path) -> None:
 def test_damaged_and_foreign_files_are_named(tmp_path: Path) -> None:
     frame = records(["full"], 3)
     folders = save_pictures(tmp_path, ["full"], range(3))
-    (folders["full"] / "00001_truth.png").write_text("no picture")
+    folders["full"].file(1, "truth").write_text("no picture")
     with pytest.raises(UserError, match=r"picture .*00001_truth\.png cannot be read"):
         write(tmp_path / "p.html", "t", frame, [], folders, [], grey)
     with pytest.raises(UserError, match="pictures of 'stranger', of which there are no records"):

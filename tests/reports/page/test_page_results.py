@@ -10,8 +10,8 @@ from selenium import webdriver
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
+from reports.analysis.summary import summarise
 from reports.page import write
-from reports.summary import summarise
 from tests.reports.page.conftest import (
     BUCKETS,
     METHODS,

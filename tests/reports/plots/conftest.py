@@ -10,8 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import plots
+from reports.analysis.differences import paired
+from reports.analysis.quality import overall_psnr, smooth_curves
+from reports.analysis.summary import summarise
 from reports.plots import attention, cost, quality, training
-from reports.summary import summarise
 
 LOW, HIGH = "(0.1, 0.2]", "(0.4, 0.5]"
 COSTS = [
@@ -99,9 +101,9 @@ def draw_all(folder: Path) -> None:
     records = sample({"full": 2, "forward": 1, "telea": 1})
     records = records[records["metric"] == "psnr"]
     assert plots.metric_by_bucket(summarise(records), "title", folder / "bucket.png")
-    assert plots.metric_by_ratio(records, "title", folder / "ratio")
-    assert plots.difference_from_full(records, "title", folder / "difference")
-    assert plots.quality_by_cost(records, COSTS, "title", folder / "cost")
+    assert plots.metric_by_ratio(smooth_curves(records), "title", folder / "ratio")
+    assert plots.difference(paired(records, "full"), "full", "title", folder / "difference")
+    assert plots.quality_by_cost(overall_psnr(records), COSTS, "title", folder / "cost")
     assert plots.training_by_method({"full": [(LOG, VALIDATION)] * 2}, "title", folder / "all")
     assert plots.training_curves(LOG, VALIDATION, "title", folder / "curves")
     few = [c for c in SCALARS if c == "step" or ".levels.0." in c]

@@ -11,10 +11,12 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from reports import plots
-from reports.colours import colour, style
+from reports.analysis.differences import paired
+from reports.analysis.quality import BANDWIDTH, overall_psnr, smooth_curves
+from reports.analysis.smoothing import local_linear
+from reports.analysis.summary import summarise
 from reports.plots import quality
-from reports.plots.smoothing import local_linear
-from reports.summary import summarise
+from reports.style import colour, style
 from tests.reports.plots.conftest import (
     COSTS,
     HIGH,
@@ -99,7 +101,7 @@ def test_methods_keep_their_looks_in_any_subset(figures: list[Figure]) -> None:
     for methods in ({"full": 1, "telea": 1, "relu": 1}, {"relu": 1}):
         records = sample(methods)
         plots.metric_by_bucket(summarise(records), "title", Path("x"))
-        plots.metric_by_ratio(records, "title", Path("x"))
+        plots.metric_by_ratio(smooth_curves(records), "title", Path("x"))
     for figure in figures:
         handles, labels = figure.axes[0].get_legend_handles_labels()
         drawn = handles[labels.index("relu")]
@@ -137,7 +139,7 @@ def test_metric_that_was_not_measured_has_no_panel(figures: list[Figure]) -> Non
         ]
     )
     plots.metric_by_bucket(summarise(records), "title", Path("x"))
-    plots.metric_by_ratio(records, "title", Path("x"))
+    plots.metric_by_ratio(smooth_curves(records), "title", Path("x"))
     assert [len(figure.axes) for figure in figures] == [1, 1]
     measured = pd.concat([records, pd.DataFrame([row(metric="lpips_alex", value=0.2)])])
     plots.metric_by_bucket(summarise(measured.iloc[[0, 3]]), "title", Path("x"))
@@ -148,10 +150,10 @@ def test_nothing_measured_writes_nothing(tmp_path: Path) -> None:
     records = pd.DataFrame([row(value=math.inf), row(region="hole")])
     path = tmp_path / "x"
     assert not plots.metric_by_bucket(summarise(records), "title", path)
-    assert not plots.metric_by_ratio(records, "title", path)
-    assert not plots.difference_from_full(records, "title", path)
-    assert not plots.quality_by_cost(records, COSTS, "title", path)
-    assert not plots.quality_by_cost(sample({"full": 1}), [], "title", path)
+    assert not plots.metric_by_ratio(smooth_curves(records), "title", path)
+    assert not plots.difference(paired(records, "full"), "full", "title", path)
+    assert not plots.quality_by_cost(overall_psnr(records), COSTS, "title", path)
+    assert not plots.quality_by_cost(overall_psnr(sample({"full": 1})), [], "title", path)
     assert not plots.training_by_method({"telea": []}, "title", path)
     assert not plots.attention_curves(LOG, "title", path)
     assert list(tmp_path.iterdir()) == []
@@ -207,41 +209,36 @@ def test_no_curve_is_drawn_where_there_are_no_pairs() -> None:
 def test_smooth_curves_are_of_pairs_with_seeds_averaged(figures: list[Figure]) -> None:
     records = sample({"full": 3}, pairs=60)
     repeated = pd.concat([records, records.assign(fingerprint="other run")])
-    plots.metric_by_ratio(repeated, "title", Path("x"))
+    plots.metric_by_ratio(smooth_curves(repeated), "title", Path("x"))
     axis = figures[0].axes[0]
     psnr = records[records["metric"] == "psnr"].groupby("pair")[["ratio", "value"]].mean()
     x, curve = lines(axis)["full"]
     place = x[10]
-    root = np.exp(-((psnr["ratio"] - place) ** 2) / (4 * quality.BANDWIDTH**2))
+    root = np.exp(-((psnr["ratio"] - place) ** 2) / (4 * BANDWIDTH**2))
     fitted = np.polyfit(psnr["ratio"] - place, psnr["value"], 1, w=root)[1]
     assert curve[10] == pytest.approx(fitted, abs=1e-4)
-    assert f"bandwidth {quality.BANDWIDTH}" in figures[0].get_suptitle()
+    assert f"bandwidth {BANDWIDTH}" in figures[0].get_suptitle()
     band, points = axis.collections
     assert len(points.get_offsets()) == 120
     edges = np.concatenate([path.vertices for path in band.get_paths()])  # two: a gap between
-    half = local_linear(*psnr.to_numpy().T, x, quality.BANDWIDTH)[1]
+    half = local_linear(*psnr.to_numpy().T, x, BANDWIDTH)[1]
     for sign in (-1, 1):
         assert np.isclose(edges, [place, curve[10] + sign * half[10]]).all(axis=1).any()
     assert not edges[(edges[:, 0] > 0.29) & (edges[:, 0] < 0.31)].size
 
 
-def test_differences_are_paired(figures: list[Figure]) -> None:
-    records = sample({"full": 2, "forward": 3, "telea": 1})
-    repeated = pd.concat([records, records[records["method"] == "telea"]])
-    assert plots.difference_from_full(repeated, "title", Path("x"))
+def test_differences_are_those_of_the_tables(figures: list[Figure]) -> None:
+    compared = paired(sample({"full": 2, "forward": 3, "telea": 1}), "full")
+    assert plots.difference(compared, "full", "title", Path("x"))
     axis = figures[0].axes[0]
-    psnr = records[records["metric"] == "psnr"]
-    values = psnr.groupby(["method", "bucket", "pair"])["value"].mean()
+    table = compared[compared["metric"] == "psnr"].set_index(["method", "bucket"])
     for container, ends, method in zip(
         axis.containers, bars(axis), ("forward", "telea"), strict=True
     ):
         for number, bucket in enumerate((LOW, HIGH)):
-            # The interval of the paired t-test.
-            test = stats.ttest_rel(values[method, bucket], values["full", bucket])
-            interval = test.confidence_interval(0.95)
-            middle = (values[method, bucket] - values["full", bucket]).mean()
-            assert container.lines[0].get_xdata()[number] == pytest.approx(middle)
-            assert ends[number][:, 0] == pytest.approx([interval.low, interval.high])
+            expected = table.loc[(method, bucket)]
+            assert container.lines[0].get_xdata()[number] == expected["difference"]
+            assert ends[number][:, 0] == pytest.approx([expected["low"], expected["high"]])
     rows = axis.containers[1].lines[0].get_ydata()
     names = dict(
         zip(axis.get_yticks(), [t.get_text() for t in axis.get_yticklabels()], strict=True)
@@ -251,7 +248,7 @@ def test_differences_are_paired(figures: list[Figure]) -> None:
 
 
 def test_differences_say_which_way_is_better(figures: list[Figure]) -> None:
-    plots.difference_from_full(sample({"full": 1, "forward": 1}), "title", Path("x"))
+    plots.difference(paired(sample({"full": 1, "forward": 1}), "full"), "full", "title", Path("x"))
     psnr, _, l1 = figures[0].axes
     assert (psnr.get_title("left"), psnr.get_title("right")) == (
         "← worse than full",
@@ -263,22 +260,9 @@ def test_differences_say_which_way_is_better(figures: list[Figure]) -> None:
     )
 
 
-def test_differences_are_over_pairs_that_both_have(figures: list[Figure]) -> None:
-    records = pd.DataFrame(
-        [row(pair=p, value=v) for p, v in enumerate([20.0, 21.0, math.inf, 40.0])]
-        + [row(pair=p, value=v, method="telea") for p, v in enumerate([21.0, 24.0, 30.0, math.inf])]
-        + [row(pair=9, value=90.0, method="telea")]
-    )
-    plots.difference_from_full(records, "title", Path("x"))
-    container = figures[0].axes[0].containers[0]
-    assert container.lines[0].get_xdata().tolist() == [2.0]  # of 1 and 3
-    ends = bars(figures[0].axes[0])[0][0][:, 0]
-    assert ends == pytest.approx([2 - 12.7062, 2 + 12.7062], rel=1e-5)  # t(1) times 1
-
-
 @pytest.mark.parametrize("methods", [{"forward": 1, "telea": 1}, {"full": 2}])
 def test_without_full_or_others_there_are_no_differences(
     methods: dict[str, int], tmp_path: Path
 ) -> None:
-    assert not plots.difference_from_full(sample(methods), "title", tmp_path / "x")
+    assert not plots.difference(paired(sample(methods), "full"), "full", "title", tmp_path / "x")
     assert list(tmp_path.iterdir()) == []

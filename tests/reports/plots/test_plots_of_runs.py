@@ -13,8 +13,9 @@ from scipy import stats
 
 from bench.core.errors import UserError
 from reports import plots
+from reports.analysis.quality import overall_psnr
 from reports.plots import training
-from reports.plots.cost import overall_psnr, spread
+from reports.plots.cost import spread
 from tests.reports.plots.conftest import (
     COSTS,
     HIGH,
@@ -29,7 +30,7 @@ from tests.reports.plots.conftest import (
 
 def test_quality_stands_against_time_and_parameters(figures: list[Figure]) -> None:
     records = sample({"full": 2, "forward": 1, "telea": 1, "no-cost": 1})
-    assert plots.quality_by_cost(records, [*COSTS, COSTS[0]], "title", Path("x"))
+    assert plots.quality_by_cost(overall_psnr(records), [*COSTS, COSTS[0]], "title", Path("x"))
     time, none, parameters = figures[0].axes
     psnr = records[records["metric"] == "psnr"]
     means = psnr.groupby(["method", "bucket"])["value"].mean().groupby("method").mean()
@@ -52,8 +53,8 @@ def test_quality_stands_against_time_and_parameters(figures: list[Figure]) -> No
 def test_quality_of_methods_without_parameters_alone_has_no_axis_for_them(
     figures: list[Figure],
 ) -> None:
-    plots.quality_by_cost(sample({"telea": 1}), COSTS, "title", Path("x"))
-    plots.quality_by_cost(sample({"full": 1}), COSTS, "title", Path("x"))
+    plots.quality_by_cost(overall_psnr(sample({"telea": 1})), COSTS, "title", Path("x"))
+    plots.quality_by_cost(overall_psnr(sample({"full": 1})), COSTS, "title", Path("x"))
     labels = [[a.get_xlabel() for a in figure.axes] for figure in figures]
     assert labels[0][1:] == ["no parameters"]
     assert labels[1][1:] == ["learned parameters"]

@@ -14,6 +14,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from bench.core.files import write_json
+from bench.core.run_folder import RunFolder
 from bench.evaluation import records
 from reports.study.count import ALL
 from reports.study.make import make
@@ -36,11 +37,11 @@ def write_run(
     pairs: Sequence[int] = range(24),
     folder: str = "",
     **identity: object,
-) -> Path:
+) -> RunFolder:
     """A finished run whose pictures tell their method in their metadata; six pairs a bucket."""
-    run = root / (folder or f"{method}-quick-seed{seed}")
-    write_json(run / "identity.json", {"method": method, "code": method, **identity})
-    write_json(run / "state.json", {"state": "finished", "reason": ""})
+    run = RunFolder(root / (folder or f"{method}-quick-seed{seed}"))
+    write_json(run.identity, {"method": method, "code": method, **identity})
+    write_json(run.state, {"state": "finished", "reason": ""})
     empty = {name: "" if kind == "str" else 0 for name, kind in records.COLUMNS.items()}
     rows = [
         empty
@@ -49,29 +50,29 @@ def write_run(
         for name in (method, "mean-colour")
         for pair in range(24)
     ]
-    records.write(run / "records.csv", pd.DataFrame(rows))
-    (run / "pictures").mkdir(exist_ok=True)
+    records.write(run.records, pd.DataFrame(rows))
+    run.pictures.path.mkdir(exist_ok=True)
     for pair in pairs:
         save(run, pair, "input", pixels("input", pair), method)
         save(run, pair, "output", pixels(method, seed, pair), method)
     return run
 
 
-def save(run: Path, pair: int, what: str, picture: Pixels, method: str) -> None:
+def save(run: RunFolder, pair: int, what: str, picture: Pixels, method: str) -> None:
     info = PngInfo()
     info.add_text("Comment", f"made by {method}")
-    file = run / "pictures" / f"{pair:05d}_{what}.png"
+    file = run.pictures.file(pair, what)
     Image.fromarray(picture).save(file, pnginfo=info, dpi=(72, 72))
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[RunFolder]:
     root = tmp_path_factory.mktemp("runs")
     return [write_run(root, method) for method in METHODS]
 
 
 @pytest.fixture(scope="module")
-def study(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def study(runs: list[RunFolder], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a study of 8 questions; tests leave it as it is."""
     to = tmp_path_factory.mktemp("study")
     make(runs, to, METHODS, questions=8, seed=5)

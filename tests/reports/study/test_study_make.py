@@ -16,6 +16,7 @@ from PIL import Image
 from scipy import stats
 
 from bench.core.errors import UserError
+from bench.core.run_folder import RunFolder
 from bench.registry import discover
 from reports.study.make import make
 from tests.reports.study.conftest import (
@@ -58,7 +59,7 @@ def pictures_of(data: dict[str, Any]) -> Iterator[str]:
         yield from (question["input"], *question["options"])
 
 
-def test_key_tells_whose_picture_is_whose(study: Path, runs: list[Path]) -> None:
+def test_key_tells_whose_picture_is_whose(study: Path, runs: list[RunFolder]) -> None:
     data, key = page_data(study / "study.html"), read(study / "key.json")
     assert data["study"] == key["study"] and len(data["questions"]) == 8
     for shown, told in zip(data["questions"], key["questions"], strict=True):
@@ -67,7 +68,7 @@ def test_key_tells_whose_picture_is_whose(study: Path, runs: list[Path]) -> None
         assert np.array_equal(start, pixels("input", told["pair"]))
         for uri, method in zip(shown["options"], told["options"], strict=True):
             run = runs[METHODS.index(method)]
-            with Image.open(run / "pictures" / f"{told['pair']:05d}_output.png") as saved:
+            with Image.open(run.pictures.file(told["pair"], "output")) as saved:
                 expected = np.asarray(saved)
             assert np.array_equal(np.asarray(Image.open(io.BytesIO(decoded(uri)))), expected)
 
@@ -99,7 +100,7 @@ def test_page_is_self_contained(study: Path) -> None:
     assert not re.search(r"https?://|@import|url\(", text) and "{{" not in text
 
 
-def test_orders_are_seeded(runs: list[Path], study: Path, tmp_path: Path) -> None:
+def test_orders_are_seeded(runs: list[RunFolder], study: Path, tmp_path: Path) -> None:
     make(runs, tmp_path / "again", METHODS, questions=8, seed=5)
     make(runs, tmp_path / "other", METHODS, questions=8, seed=6)
     for name in ("study.html", "key.json"):
@@ -107,13 +108,13 @@ def test_orders_are_seeded(runs: list[Path], study: Path, tmp_path: Path) -> Non
         assert again == (study / name).read_bytes() != (tmp_path / "other" / name).read_bytes()
 
 
-def test_order_does_not_follow_the_order_of_asking(runs: list[Path], tmp_path: Path) -> None:
+def test_order_does_not_follow_the_order_of_asking(runs: list[RunFolder], tmp_path: Path) -> None:
     make(runs, tmp_path, METHODS, questions=24, seed=0)
     orders = {tuple(q["options"]) for q in read(tmp_path / "key.json")["questions"]}
     assert len(orders) == 6  # all permutations of three
 
 
-def test_without_a_seed_a_new_one_is_drawn_each_time(runs: list[Path], tmp_path: Path) -> None:
+def test_without_a_seed_a_new_one_is_drawn_each_time(runs: list[RunFolder], tmp_path: Path) -> None:
     seeds = []
     for name in "ab":
         make(runs, tmp_path / name, METHODS, questions=4)
@@ -122,7 +123,9 @@ def test_without_a_seed_a_new_one_is_drawn_each_time(runs: list[Path], tmp_path:
     assert seeds[0] != seeds[1]
 
 
-def test_each_method_stands_at_each_place_equally_often(runs: list[Path], tmp_path: Path) -> None:
+def test_each_method_stands_at_each_place_equally_often(
+    runs: list[RunFolder], tmp_path: Path
+) -> None:
     places = {method: [0, 0, 0] for method in METHODS}
     for seed in range(12):
         make(runs, tmp_path / str(seed), METHODS, questions=24, seed=seed)
@@ -133,7 +136,9 @@ def test_each_method_stands_at_each_place_equally_often(runs: list[Path], tmp_pa
 
 
 @pytest.mark.parametrize("number", [1, 4, 7, 22, 24])
-def test_questions_are_balanced_over_buckets(runs: list[Path], tmp_path: Path, number: int) -> None:
+def test_questions_are_balanced_over_buckets(
+    runs: list[RunFolder], tmp_path: Path, number: int
+) -> None:
     make(runs, tmp_path, METHODS, questions=number, seed=1)
     questions = read(tmp_path / "key.json")["questions"]
     drawn = [question["pair"] for question in questions]
@@ -183,7 +188,9 @@ def test_settings_in_which_trained_runs_differ_are_told(tmp_path: Path) -> None:
     assert "the runs differ in training.steps" in make(folders, tmp_path / "study", questions=2)
 
 
-def test_making_again_keeps_the_key_of_a_study_that_has_voters(runs: list[Path], key: Path) -> None:
+def test_making_again_keeps_the_key_of_a_study_that_has_voters(
+    runs: list[RunFolder], key: Path
+) -> None:
     before = key.read_bytes()
     with pytest.raises(UserError, match=r"belongs to another study.*--to"):
         make(runs, key.parent, METHODS, questions=8, seed=6)
@@ -219,6 +226,6 @@ def test_pictures_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
     save(b, 0, "input", pixels("another"), "beta")
     with pytest.raises(UserError, match="different inputs of pair 0"):
         make([a, b], to)
-    (b / "pictures/00000_input.png").write_bytes(b"no picture")
+    b.pictures.file(0, "input").write_bytes(b"no picture")
     with pytest.raises(UserError, match=r"00000_input.png cannot be read.*--redo"):
         make([a, b], to)

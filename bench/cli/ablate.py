@@ -1,0 +1,43 @@
+"""Run every variant and print the ablation table (Table 2)."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from bench.cli import methods, options
+
+if TYPE_CHECKING:
+    from bench.cli.parser import Parser
+
+EXAMPLES = """examples:
+  python -m bench ablate
+  python -m bench ablate --variants full,forward --seed 1
+"""
+
+
+def add_options(parser: Parser) -> None:
+    """Add the choice of variants and the whole config."""
+    parser.usage, parser.epilog = "%(prog)s [options]", EXAMPLES
+    parser.add_argument("--variants", help="comma-separated names; default: all of them")
+    parser.add_argument("--redo", action="store_true", help="replace runs that are there")
+    options.add_config(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Run the variants, one after the other, and print their report."""
+    if args.variants:
+        variants = methods.named(args.variants, "variant")
+    else:
+        variants = methods.of_family("variant")
+    config = options.config(args)
+    from bench.core.device import tune_cpu
+
+    tune_cpu()
+    from reports import build
+
+    runs, failed = methods.run_all(variants, config, args)
+    if runs and methods.first_process():
+        out = args.out / "ablation"
+        print(f"\n{build.ablation(runs, out)}\ntable and plots: {out}")
+    return methods.report_failed(failed)

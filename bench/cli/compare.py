@@ -1,0 +1,50 @@
+"""Run the paper's method and every baseline; print the comparison (Table 1) and the costs."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from bench.cli import methods, options
+
+if TYPE_CHECKING:
+    from bench.cli.parser import Parser
+
+EXAMPLES = """examples:
+  python -m bench compare
+  python -m bench compare --methods full,pconv,patchmatch --test-images bsds500 --data-root DATA
+"""
+
+
+def add_options(parser: Parser) -> None:
+    """Add the choice of methods and the whole config."""
+    parser.usage, parser.epilog = "%(prog)s [options]", EXAMPLES
+    parser.add_argument(
+        "--methods", help="comma-separated names; default: the paper's method and all baselines"
+    )
+    parser.add_argument("--redo", action="store_true", help="replace runs that are there")
+    options.add_config(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Run the methods, one after the other, measure their costs and print their report."""
+    from bench.registry import reference
+
+    if args.methods:
+        compared = methods.named(args.methods)
+    else:
+        compared = [reference(), *methods.of_family("baseline")]
+    config = options.config(args)
+    from bench.core.device import tune_cpu
+
+    tune_cpu()
+    from bench.profiling import cost
+    from reports import build
+
+    runs, failed = methods.run_all(compared, config, args)
+    if runs and methods.first_process():
+        for run in runs:
+            cost.of_run(run)
+        out = args.out / "comparison"
+        print(f"\n{build.comparison(runs, out)}\ntable, plots and pictures: {out}")
+    return methods.report_failed(failed)

@@ -1,0 +1,43 @@
+"""Measure trained weights on other test pairs."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from bench.cli import methods, options
+
+if TYPE_CHECKING:
+    from bench.cli.parser import Parser
+
+EXAMPLES = """examples:
+  python -m bench evaluate --run runs/forward-quick-seed0 --test-images folder:PHOTOS
+  python -m bench evaluate --variant released --weights FILE --size 256 --resize 350
+"""
+
+
+def add_options(parser: Parser) -> None:
+    """Add the weights and the parts of the config that concern a measurement."""
+    parser.usage, parser.epilog = "%(prog)s (--run DIR | --weights FILE ...) [options]", EXAMPLES
+    options.add_weights(parser)
+    options.add_device(parser)
+    options.add_config(parser, only=("data", "model", "evaluation"))
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Measure the weights; print the table, and where plot and pictures are."""
+    from bench.config import override
+    from bench.presets import preset
+
+    method, start, file = methods.weights(args, preset(args.preset))
+    config = override(start, options.given(args) | {"device": args.device})
+    from bench.core.device import tune_cpu
+
+    tune_cpu()
+    from bench.runs.experiment import evaluate_weights
+    from reports import build
+
+    folder = evaluate_weights(method, config, file, args.out, start if args.run else None)
+    print(f"\n{build.run_report(folder)}")
+    print(f"plot: {build.plot_of(folder)}\npictures: {build.grid_of(folder)}")
+    return 0

@@ -1,0 +1,116 @@
+"""Options that several commands share; those of the config are derived from its dataclasses."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+
+from bench.config import Config, override, sections
+from bench.presets import PRESET_HELP, preset
+from bench.registry import Family
+
+if TYPE_CHECKING:
+    from bench.cli.parser import Parser
+
+FIRST = (
+    "--variant", "--baseline", "--variants", "--methods", "--run", "--weights", "--preset", "--out",
+    "--images", "--test-images", "--masks", "--data-root", "--seed", "--steps", "--batch-size",
+    "--device", "--redo",
+)  # fmt: skip
+"""The options that people use first: those that the short help of a command shows."""
+
+
+def add_config(parser: Parser, only: Sequence[str] | None = None) -> None:
+    """Add --preset, --out and an option for every field of the config, or of some sections."""
+    listing = "; ".join(f"{name}: {text}" for name, text in PRESET_HELP.items())
+    parser.add_argument("--preset", default="quick", help=f"{listing} (default: quick)")
+    add_out(parser)
+    for section, kind in sections():
+        if only is None or section in only:
+            group = parser.add_argument_group(section, (kind.__doc__ or "").partition("\n")[0])
+            for item in dataclasses.fields(kind):
+                add_field(group, kind, item.name)
+    parser.shorten_help(FIRST)
+
+
+def add_field(parser: argparse._ActionsContainer, kind: type, name: str) -> None:
+    """Add the option of one field of a config section; absent unless it is given."""
+    item = next(f for f in dataclasses.fields(kind) if f.name == name)
+    parser.add_argument(
+        f"--{name.replace('_', '-')}",
+        dest=f"set_{name}",
+        default=argparse.SUPPRESS,
+        help=item.metadata["help"].replace("%", "%%"),
+        **_argument(get_type_hints(kind)[name]),
+    )
+
+
+def given(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the config options that were given, by name."""
+    found = {k.removeprefix("set_"): v for k, v in vars(args).items() if k.startswith("set_")}
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
+
+
+def config(args: argparse.Namespace) -> Config:
+    """Return the preset with the options that were given."""
+    return override(preset(args.preset), given(args))
+
+
+def add_out(parser: Parser) -> None:
+    """Add --out, the folder of runs."""
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs"), help="folder of runs (default: runs)"
+    )
+
+
+def add_device(parser: Parser) -> None:
+    """Add --device, for commands without the training options."""
+    parser.add_argument("--device", choices=("auto", "cpu"), default="auto", help="where to run")
+
+
+def add_method(parser: argparse._ActionsContainer, condition: str = "") -> None:
+    """Add an option for each family of methods; `condition` says when it is for."""
+    for family in get_args(Family):
+        parser.add_argument(
+            f"--{family}", metavar="NAME", help=f"{condition}name of the {family} (see list)"
+        )
+
+
+def add_weights(parser: Parser) -> None:
+    """Add the options that name trained weights: a run, or a method and a file."""
+    parser.add_argument("--run", type=Path, help="folder of a trained run")
+    add_method(parser.add_mutually_exclusive_group(), "without --run: ")
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        help="weights file (safetensors or torch); with --run: of one of its checkpoints",
+    )
+
+
+def add_picture(parser: Parser, required: bool) -> None:
+    """Add the options that name a picture to fill."""
+    why = "" if required else "; the report then shows it filled by every run"
+    parser.add_argument("--image", required=required, type=Path, help=f"a picture{why}")
+    parser.add_argument("--mask", required=required, type=Path, help="its mask, of the same size")
+    parser.add_argument("--polarity", choices=("hole-white", "hole-black"), default="hole-white",
+                        help="colour of the hole in the mask (default: hole-white)")  # fmt: skip
+
+
+def _argument(hint: Any) -> dict[str, Any]:
+    """Return argparse's settings for a field's type."""
+    if get_origin(hint) is Literal:
+        return {"choices": [str(c) for c in get_args(hint)]}
+    if get_origin(hint) is tuple:
+        return {"nargs": len(get_args(hint)), "type": get_args(hint)[0], "metavar": "X"}
+    if hint is bool:
+        return {"type": _boolean, "metavar": "true|false"}
+    return {"type": hint, "metavar": hint.__name__.upper()}
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"'{text}' is neither true nor false")
+    return text.lower() == "true"

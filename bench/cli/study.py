@@ -1,0 +1,75 @@
+"""Run a user study: make a blind voting page, count the votes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.core.errors import UserError
+
+if TYPE_CHECKING:
+    from bench.cli.parser import Parser
+
+
+def add_options(parser: Parser) -> None:
+    """Add the two actions with their options."""
+    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
+
+    summary = "Write a blind page on which people vote for outputs, and the key to it"
+    make_options = actions.add_parser("make", help=summary, description=summary)
+    make_options.set_defaults(execute=make, parser=make_options)
+    make_options.add_argument(
+        "--runs",
+        type=Path,
+        nargs="+",
+        default=[Path("runs")],
+        help="folders of runs, or runs themselves (default: runs)",
+    )
+    make_options.add_argument("--methods", help="comma-separated; default: all with pictures")
+    make_options.add_argument("--questions", type=int, default=30, help="how many (default: 30)")
+    make_options.add_argument(
+        "--seed", type=int, help="seed of pairs and orders; default: a secret one is drawn"
+    )
+    make_options.add_argument(
+        "--to",
+        type=Path,
+        default=Path("runs/study"),
+        help="folder for the page and its key (default: runs/study)",
+    )
+
+    summary = "Count the voters' files: share of the votes per method, with intervals"
+    count_options = actions.add_parser("count", help=summary, description=summary)
+    count_options.set_defaults(execute=count, parser=count_options)
+    count_options.add_argument("--ballots", type=Path, nargs="+", required=True,
+                              help="the voters' files, or a folder of them")  # fmt: skip
+    count_options.add_argument("--key", type=Path, default=Path("runs/study/key.json"),
+                              help="the page's key (default: runs/study/key.json)")  # fmt: skip
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Do nothing by itself: argparse wants one of the actions."""
+    raise AssertionError("argparse calls an action")
+
+
+def make(args: argparse.Namespace) -> int:
+    """Write the page and its key."""
+    from bench.runs.run import Run, find
+    from reports.study.make import make as make_study
+
+    found = [run for folder in args.runs for run in find(folder) or [Run(folder)]]
+    finished = [run for run in found if run.progress == "finished"]
+    if not finished:
+        looked = ", ".join(map(str, args.runs))
+        raise UserError(f"no finished run in {looked}; make one with `python -m bench run`")
+    methods = [name.strip() for name in args.methods.split(",")] if args.methods else []
+    print(make_study(finished, args.to, methods, args.questions, args.seed))
+    return 0
+
+
+def count(args: argparse.Namespace) -> int:
+    """Count the ballots."""
+    from reports.study.count import count as count_ballots
+
+    print(count_ballots(args.ballots, args.key))
+    return 0

@@ -1,0 +1,1 @@
+"""Checks of the contract that every method keeps: `python -m bench check NAME`."""

@@ -1,0 +1,94 @@
+"""The method under test, at a size at which every check takes a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bench.config import Config, override
+from bench.core.references import resolve
+from bench.core.seeds import torch_rng
+from bench.networks.initialisation import initialise
+from bench.presets import preset
+from bench.registry import Algorithm, ImportedWeights, Method, TrainedNetwork
+from bench.training.learner import Learner
+from bench.training.trainer import make_accelerator
+
+SMALL = {
+    "size": 64, "resize": 64, "width": 8, "depth": 4, "critic_width": 4, "batch_size": 2,
+    "steps": 1000, "device": "cpu", "precision": "fp32",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One method, and what the checks need of it: networks, pictures, a learner."""
+
+    method: Method
+
+    @cached_property
+    def config(self) -> Config:
+        """The quick preset at a tiny size, as far as its options concern the method."""
+        return self.method.relevant(override(preset("quick"), SMALL))
+
+    @property
+    def algorithm(self) -> bool:
+        """Whether the method learns nothing."""
+        return isinstance(self.method, Algorithm)
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """A network in evaluation mode, with reproducible weights."""
+        return self.new_network().eval()
+
+    def new_network(self) -> nn.Module:
+        """Build a network and draw its weights with a fixed seed."""
+        network = self.method.build(self.config.model)
+        initialise(network, 0)
+        return network
+
+    def learner(self) -> Learner:
+        """Build the method's learner; only for a method that the suite trains."""
+        assert isinstance(self.method, TrainedNetwork)
+        config = override(self.config, self.method.objective)
+        network, steps = self.method.build(config.model), config.training.steps
+        learner: Learner = resolve(self.method.learner)(
+            network, config, make_accelerator(config), steps
+        )
+        return learner
+
+    def why_not_trained(self) -> str:
+        """Return why there is no training to check, or nothing."""
+        if self.algorithm:
+            return "an algorithm learns nothing"
+        imported = isinstance(self.method, ImportedWeights)
+        return "its weights come from elsewhere" if imported else ""
+
+
+def pictures(count: int, height: int = 64, width: int = 64) -> tuple[Tensor, Tensor]:
+    """Draw smooth images [B,3,H,W] in [0,1] and masks [B,1,H,W], 1 = known, with other holes each.
+
+    All are functions of their place in the batch, so that the first of two is the first of one.
+    """
+    images, masks = [], []
+    for number in range(count):
+        coarse = torch.rand(1, 3, 4, 4, generator=torch_rng(0, "check", number))
+        images.append(F.interpolate(coarse, size=(height, width), mode="bilinear"))
+        mask = torch.ones(1, 1, height, width)
+        top, left = height // 4 + number, width // 3 - number
+        mask[..., top : top + height // 3, left : left + width // 2] = 0
+        masks.append(mask)
+    return torch.cat(images), torch.cat(masks)
+
+
+class ContractError(Exception):
+    """A method breaks its contract; the text says how, and what to look at."""
+
+
+Check = Callable[[Subject], str | None]
+"""Function that raises `ContractError`, or returns a reason to skip, or None for a pass."""

@@ -1,0 +1,69 @@
+"""One picture of a user: read it, fill its hole, save it. Any size from 16 pixels up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from bench.core.device import has_bf16_units
+from bench.core.errors import UserError
+from bench.data.images.decode import SUFFIXES, read_rgb
+from bench.data.masks.generated import hole_ratio
+from bench.data.masks.sources import read_mask, warn_mostly_hole
+from bench.evaluation.album import save_picture
+from bench.evaluation.fill import fill
+from bench.networks.holes import composite
+from bench.networks.layers import to_device
+
+SMALLEST = 16
+
+
+def read(image_file: Path, mask_file: Path, polarity: str) -> tuple[Tensor, Tensor]:
+    """Image [1,3,H,W] in [0,1] and mask [1,1,H,W], 1 = known; what cannot be filled is an error."""
+    image, mask = read_rgb(image_file), read_mask(mask_file, polarity == "hole-white")
+    if image.shape[:2] != mask.shape:
+        raise UserError(
+            f"{mask_file} is {mask.shape[1]}x{mask.shape[0]} but {image_file} is "
+            f"{image.shape[1]}x{image.shape[0]}; they must be of one size"
+        )
+    if min(mask.shape) < SMALLEST:
+        raise UserError(f"{image_file} is smaller than {SMALLEST} pixels on a side")
+    ratio = hole_ratio(mask)
+    other = "hole-black" if polarity == "hole-white" else "hole-white"
+    if ratio in (0.0, 1.0):
+        what = "no hole" if ratio == 0.0 else "no known pixel"
+        raise UserError(
+            f"{mask_file} has {what} as {polarity}; check it, or use --polarity {other}"
+        )
+    warn_mostly_hole(ratio, str(mask_file), polarity == "hole-white")
+    return (
+        torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255,
+        torch.from_numpy(mask)[None, None].float(),
+    )
+
+
+def fill_picture(network: nn.Module, image: Tensor, mask: Tensor, device: torch.device) -> Tensor:
+    """Return the image [1,3,H,W] with its hole filled; known pixels stay as they are.
+
+    Runs in bf16, weights included, where the device has units for it.
+    """
+    kind = torch.bfloat16 if has_bf16_units(device) else torch.float32
+    network = to_device(network, device).to(kind)
+    image, mask = image.to(device), mask.to(device)
+    output = fill(network, image.to(kind), mask.to(kind)).float()
+    return composite(output, image, mask)
+
+
+def show_hole(image: Tensor, mask: Tensor) -> Tensor:
+    """The image [1,3,H,W] with its hole in white."""
+    return composite(torch.ones_like(image), image, mask)
+
+
+def save(path: Path, image: Tensor) -> Path:
+    """Save an image [1,3,H,W] in [0,1] with 8 bits, and return the path."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"--out {path}: unknown picture format; use .png")
+    save_picture(path, image[0])
+    return path

@@ -1,0 +1,30 @@
+"""Optional interfaces of networks: what a network may offer beyond `forward(image, mask)`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor
+
+
+@runtime_checkable
+class TellsScalars(Protocol):
+    """A module with learned numbers worth following; the trainer logs them by step."""
+
+    def scalars(self) -> Mapping[str, Tensor]:
+        """Return scalars by name, as they are used."""
+
+
+@runtime_checkable
+class ReusesMaps(Protocol):
+    """A network part of whose work depends on the mask alone and can be kept for other images.
+
+    `speed` times it. LBAM is one: its attention maps come from the mask.
+    """
+
+    def attention_maps(self, mask: Tensor) -> Any:
+        """Return all that depends on the mask [B,1,H,W] alone."""
+
+    def from_maps(self, image: Tensor, mask: Tensor, maps: Any) -> Tensor:
+        """Return the raw output [B,3,H,W] for images, given what `attention_maps` returned."""

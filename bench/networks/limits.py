@@ -1,0 +1,29 @@
+"""Settings that several networks cannot work with, refused before they are built. No torch."""
+
+from bench.config import Config
+from bench.core.errors import UserError
+
+
+def unet_bottleneck(config: Config, images: int) -> None:
+    """Refuse one image a process where the deepest of `--depth` layers is 1x1.
+
+    Batch norm there would have a single value for each channel.
+    """
+    if config.data.size <= 2**config.model.depth:
+        several_images(config, images, f"the bottleneck of --depth {config.model.depth}")
+
+
+def several_images(config: Config, images: int, where: str) -> None:
+    """Refuse one image a process, for a batch norm whose features are 1x1."""
+    if images == 1:
+        raise UserError(
+            f"--batch-size {config.training.batch_size} leaves one image a process, and batch norm "
+            f"needs more than one value at {where}, which is 1x1 at --size {config.data.size}; use "
+            "at least two images a process, or a larger --size"
+        )
+
+
+def multiple_of(config: Config, divisor: int, what: str) -> None:
+    """Refuse a `--size` that the divisor does not divide, because of `what`."""
+    if config.data.size % divisor:
+        raise UserError(f"--size {config.data.size} is no multiple of {divisor}: {what} need one")

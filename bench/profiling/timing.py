@@ -1,0 +1,37 @@
+"""Median times, and the rows that the sections of `python -m bench speed` return."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+
+
+class Row(NamedTuple):
+    """One line of a section's table."""
+
+    what: str
+    """The work that was timed."""
+    seconds: float
+    """Median seconds."""
+    images: int = 0
+    """Images in that time; 0 where images are not counted."""
+    plain: float | None = None
+    """Median seconds of the plain way of the same work, timed in the same call."""
+
+
+def median(work: Callable[[], object], repeats: int) -> float:
+    """Return the median seconds of `work` after one warm-up, the device's queue waited for."""
+
+    def once() -> float:
+        start = time.perf_counter()
+        work()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        return time.perf_counter() - start
+
+    once()
+    return statistics.median(once() for _ in range(repeats))

@@ -1,0 +1,79 @@
+"""Times of training steps, whole and by part."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+
+from torch import Tensor
+
+from bench import registry
+from bench.config import Config, override
+from bench.networks.layers import to_device
+from bench.presets import preset
+from bench.profiling import plain, samples
+from bench.profiling.timing import Row, median
+from bench.training.common import CommonLearner
+from bench.training.trainer import make_accelerator
+
+
+def training(repeats: int) -> list[Row]:
+    """Time a step of the reference method at 256 pixels, batch 4, and in the quick preset."""
+    config = override(preset("paper"), {"batch_size": 4, "features": "random"})
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        # In a process of its own: the allocator's settings cannot be taken back.
+        seconds = pool.apply(plain.step_seconds, (repeats,))
+    name = registry.reference().name
+    rows = [Row(f"plain step, {name}, 256 px, batch 4, fp32", seconds, 4)]
+    for precision in samples.precisions():
+        chosen = override(config, {"precision": precision})
+        rows += _step(f"step, {name}, 256 px, {precision}", chosen, repeats, seconds)
+    for precision in samples.precisions():
+        chosen = override(preset("quick"), {"precision": precision})
+        rows += _step(f"step, {name}, quick preset, {precision}", chosen, repeats, None)
+    return rows
+
+
+def _step(what: str, config: Config, repeats: int, plain_seconds: float | None) -> list[Row]:
+    """Time a whole step, and the share of each of its parts."""
+    learner, batch = _learner(config), config.training.batch_size
+    image, mask = samples.inputs(batch, config.data.size)
+    image = samples.channels_last(image)
+    holed = image * mask
+    whole = median(lambda: learner.step(holed, mask, image, 0), repeats)
+    rows = [Row(f"{what}, batch {batch}", whole, batch, plain_seconds)]
+    for name, work in _parts(learner, config, holed, mask, image).items():
+        seconds = median(work, repeats)
+        rows.append(Row(f"- {name}: {seconds / whole:.0%}", seconds, batch))
+    return rows
+
+
+def _parts(
+    learner: CommonLearner, config: Config, holed: Tensor, mask: Tensor, image: Tensor
+) -> dict[str, Callable[[], object]]:
+    output = learner.generator(holed, mask).detach()
+    critic = learner.critic
+    assert critic is not None
+
+    def features() -> None:
+        with learner.accelerator.autocast():  # as `step_generator` computes them
+            learner.feature_terms(image, output, mask)
+
+    return {
+        "critic": lambda: learner.step_critic(critic, image, output, mask, 0),
+        "generator": lambda: learner.step_generator(image, learner.generator(holed, mask), mask),
+        "of that, perceptual features forward": features,
+        "drawing the batch, next to the step": lambda: samples.sample_batches(config)[0],
+    }
+
+
+def _learner(config: Config) -> CommonLearner:
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state(reset_partial_state=True)  # one process, several precisions
+    accelerator = make_accelerator(config)
+    network = registry.reference().build(config.model)
+    learner = CommonLearner(network, config, accelerator, 1)
+    if config.data.size == 256:
+        learner.features = to_device(samples.vgg16_features(), accelerator.device)
+    return learner

@@ -1,0 +1,170 @@
+"""The identity of a run: everything that can change its result, and the digest of the code.
+
+A fingerprint is the digest of an identity: equal fingerprints mean equal results (on one kind of
+processor, see `bench.runs.environment`). An identity holds the options that can change a result,
+with precision and number of processes as resolved on this machine, digests of the images, the masks
+and the test pairs, digests of pretrained weights, and a digest of the code.
+
+The digest of the code covers what runs: the syntax trees of the modules that define the method, the
+training and the evaluation, and of the project's modules that they import. Comments, docstrings,
+formatting, type-checking imports and the names and places of modules are left out, so that moving
+or rewording code keeps every finished run.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import hashlib
+import importlib.util
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from typing import Any
+
+from bench.config import Config, identity
+from bench.core.references import Reference, module_of
+from bench.registry import ImportedWeights, Method, TrainedNetwork
+
+OWN_PACKAGES = ("bench", "variants", "baselines")
+EVALUATION_CODE = ("bench.evaluation.evaluator", "bench.data.inputs")
+TRAINING_CODE = ("bench.training.trainer", *EVALUATION_CODE)
+SOURCES = ("data.images", "data.test_images", "data.masks", "data.test_masks")
+"""Options of the form KIND or KIND:PATH."""
+
+
+def fingerprint(values: Mapping[str, Any]) -> str:
+    """Return the digest of a run's identity, 16 hexadecimal digits."""
+    return _short(json.dumps(values, sort_keys=True))
+
+
+def relevant_options(method: Method, config: Config) -> dict[str, Any]:
+    """Return the options that can change the method's result, as `section.option`: value.
+
+    Paths are left out: what lies there is part of the identity by its digest.
+    """
+    return {
+        name: value.partition(":")[0] if name in SOURCES else value
+        for name, value in identity(config).items()
+        if name.partition(".")[2] not in method.ignores
+    }
+
+
+def code_digest(method: Method) -> str:
+    """Return the digest of the code that a method's result comes from, with its arguments."""
+    entries = [method.network, *EVALUATION_CODE]
+    fixed: Mapping[str, Any] = {}
+    if isinstance(method, TrainedNetwork):
+        entries += [method.learner, *TRAINING_CODE]
+        fixed = method.objective
+    elif isinstance(method, ImportedWeights):
+        entries.append(method.load)
+    modules = [module_digest(name, owners(entries)) for name in sorted({*map(module_of, entries)})]
+    return _short(repr((modules, _plain(method.arguments), _plain(fixed))))
+
+
+def owners(references: Iterable[Reference]) -> tuple[str, ...]:
+    """Return the packages whose modules are followed: the suite's own, and the method's."""
+    packages = {module_of(reference).partition(".")[0] for reference in references}
+    return tuple(sorted({*OWN_PACKAGES, *packages}))
+
+
+@cache
+def module_digest(name: str, own: tuple[str, ...] = OWN_PACKAGES) -> str:
+    """Return the digest of a module and of the modules of the `own` packages that it imports.
+
+    An import stands in the digest as the digest of the imported module, whatever its name is.
+    """
+    return _Modules(own).digest(name)
+
+
+class _Modules:
+    """Digests of modules, each computed once, from the words that can change what they compute."""
+
+    def __init__(self, own: tuple[str, ...]) -> None:
+        self.own = own
+        self.digests: dict[str, str] = {}
+
+    def digest(self, name: str) -> str:
+        """Return the digest of one module."""
+        if name not in self.digests:
+            self.digests[name] = "circle"  # for modules that import each other
+            spec = _find(name)
+            if spec is None or spec.origin is None:
+                return name
+            tree = ast.parse(Path(spec.origin).read_bytes())
+            self.digests[name] = _short(" ".join(self.spell(tree)))
+        return self.digests[name]
+
+    def spell(self, value: Any) -> Iterator[str]:
+        """Yield node names, field names and constants, in the order of the source."""
+        if isinstance(value, list):
+            yield from (word for item in value if not _is_silent(item) for word in self.spell(item))
+        elif isinstance(value, ast.Import | ast.ImportFrom):
+            yield from self._import(value)
+        elif isinstance(value, ast.AST):
+            yield type(value).__name__
+            for name, child in ast.iter_fields(value):
+                if child is not None and child != []:  # absent: newer Pythons have more fields
+                    yield name
+                    yield from self.spell(child)
+        elif isinstance(value, str) and self._module(value.partition(":")[0]):
+            module, _, attribute = value.partition(":")  # a reference, or a module's name
+            yield f"{self.digest(module)}:{attribute}"
+        else:
+            yield repr(value)
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> Iterator[str]:
+        for alias in node.names:
+            inside = f"{node.module}.{alias.name}" if isinstance(node, ast.ImportFrom) else ""
+            local = alias.asname or alias.name
+            if self._module(inside):  # `from package import module`
+                yield f"import {self.digest(inside)} as {local}"
+            elif isinstance(node, ast.ImportFrom):
+                origin = node.module or ""
+                origin = self.digest(origin) if self._module(origin) else origin
+                yield f"from {origin} import {alias.name} as {local}"
+            else:
+                origin = self.digest(alias.name) if self._module(alias.name) else alias.name
+                yield f"import {origin} as {local}"
+
+    def _module(self, name: str) -> bool:
+        """Whether a dotted name is a module of the packages that are followed."""
+        package, dot, _ = name.partition(".")
+        if not dot or package not in self.own or not name.replace(".", "").isidentifier():
+            return False
+        return _find(name) is not None
+
+
+def _find(name: str) -> ModuleSpec | None:
+    """Find a module without importing more than the packages above it."""
+    above = name.rpartition(".")[0]
+    parent = _find(above) if above else None
+    if above and (parent is None or parent.submodule_search_locations is None):
+        return None  # `above` is a module, and the last part of the name a thing inside it
+    return importlib.util.find_spec(name)
+
+
+def _is_silent(node: Any) -> bool:
+    """Whether a statement computes nothing: a docstring, or imports for the type checker."""
+    if isinstance(node, ast.Expr):
+        return isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    checks_types = isinstance(node, ast.If) and isinstance(node.test, ast.Name)
+    return checks_types and node.test.id == "TYPE_CHECKING"
+
+
+def _plain(value: Any) -> Any:
+    """Return a value without memory addresses: callables stand by their code and their name."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [(f.name, _plain(getattr(value, f.name))) for f in dataclasses.fields(value)]
+    if isinstance(value, Mapping):
+        return [(key, _plain(value[key])) for key in sorted(value)]
+    if callable(value):
+        return module_digest(value.__module__, owners([value])), value.__qualname__
+    return value
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,213 @@
+"""Builds reports: of one run, and of many runs together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+
+from bench.core.files import read_json, write_text
+from bench.core.run_folder import PairPictures, RunFolder
+from bench.evaluation import records
+from bench.registry import discover, reference
+from reports import figures, plots, provenance
+from reports.analysis.differences import comparison_note, paired
+from reports.analysis.quality import overall_psnr, smooth_curves
+from reports.analysis.summary import summarise
+from reports.page import Section
+from reports.page import write as write_page
+from reports.paper import reported
+from reports.paper.reported import Reported
+from reports.style import colour
+from reports.tables import formats
+from reports.tables.costs import cost_table
+from reports.tables.formats import Table
+from reports.tables.metrics import by_bucket, differences
+
+INSIDE = ("unlearned", "forward", "full")
+"""The variants of Fig. 7."""
+
+
+def run_report(run: RunFolder) -> str:
+    """Write table, plot, grid and curves of one run or evaluation; return the table."""
+    frame = records.read([run.records])
+    name, title = str(frame["method"].iloc[0]), provenance.title(frame, [run])
+    summary = summarise(frame)
+    lines, notes = provenance.lines(frame, [run]), provenance.warnings([run])
+    text = _text(f"{name}: {run.name}", notes, by_bucket(summary), lines)
+    write_text(run.path / "table.md", text)
+    plots.metric_by_bucket(summary, title, plot_of(run))
+    shown = {name: run.pictures}
+    figures.grid(shown, frame, figures.first_pairs(shown, frame, 2), grid_of(run))
+    if run.log.exists():
+        plots.training_curves(*_logs(run), run.name, run.path / "curves")
+    return text
+
+
+def plot_of(run: RunFolder) -> Path:
+    """Return the plot of one run, by metric and bucket."""
+    return run.path / "plot.png"
+
+
+def grid_of(run: RunFolder) -> Path:
+    """Return the grid of pictures of one run."""
+    return run.path / "grid.png"
+
+
+def ablation(runs: Sequence[RunFolder], out: Path) -> str:
+    """Write the report of variants with the paper's Table 2 as columns; return the tables."""
+    return _report_groups(runs, out, reported.table2())
+
+
+def comparison(runs: Sequence[RunFolder], out: Path) -> str:
+    """Write the report of all methods with the paper's Table 1 and costs; return the tables."""
+    return _report_groups(runs, out, reported.table1())
+
+
+def everything(runs: Sequence[RunFolder], out: Path) -> str:
+    """Write all reports that there are runs for: the ablation, and the comparison."""
+    names = {m.name for m in discover().values() if m.family == "baseline"}
+    baselines = [run for run in runs if run.method in names]
+    variants = [run for run in runs if run.method not in names]
+    parts = [ablation(variants, out / "ablation")] if variants else []
+    if baselines:
+        first = [run for run in variants if run.method == reference().name]
+        parts.append(comparison([*first, *baselines], out / "comparison"))
+    return "\n\n".join(parts)
+
+
+def _report_groups(runs: Sequence[RunFolder], out: Path, paper: Reported) -> str:
+    """Write a report for each group of runs that may be compared."""
+    found = provenance.groups(runs)
+    return "\n\n".join(
+        _report_group(settings, group, out / settings, paper) for settings, group in found.items()
+    )
+
+
+def _report_group(settings: str, runs: Sequence[RunFolder], out: Path, paper: Reported) -> str:
+    """Write the whole report of runs that may be compared; return its tables."""
+    first = reference().name
+    frame = _records(runs, first)
+    summary, title = summarise(frame), provenance.title(frame, runs)
+    compared = paired(frame, first)
+    numbers = paper.numbers if set(paper.numbers["method"]) & set(summary["method"]) else None
+    notes = [*provenance.warnings(runs), *([paper.note] if numbers is not None else [])]
+    lines = [*provenance.lines(frame, runs), comparison_note(first)]
+    kinds = {
+        "metrics": by_bucket(summary, numbers),
+        "differences": differences(compared, first),
+        "costs": [table for table in [cost_table(_costs(runs))] if table],
+    }
+    heading = f"Settings {settings}, test pairs {frame['manifest'].iloc[0]}"
+    text = _text(heading, notes, [table for kind in kinds.values() for table in kind], lines)
+    _write_tables(text, kinds, out)
+    drawn = dict(_plots(frame, summary, compared, runs, title, out / "plots"))
+    _figures(frame, runs, first, out / "figures")
+    write_page(
+        out / "report.html", f"Inpainting methods compared: {title}", frame,
+        _sections(kinds, drawn, lines), _pictures(runs), notes, colour,
+    )  # fmt: skip
+    return f"{text}\nreport: {out / 'report.html'}"
+
+
+def _records(runs: Sequence[RunFolder], first: str) -> pd.DataFrame:
+    """Return all records: the reference on top, and reference algorithms below the variants."""
+    frame = records.read(run.records for run in runs)
+    place = 2 * (frame["family"] != "variant") - 1 * (frame["method"] == first)
+    return frame.iloc[place.argsort(kind="stable")]
+
+
+def _text(heading: str, notes: Sequence[str], found: Sequence[Table], lines: Iterable[str]) -> str:
+    below = "\n".join(f"- {line}" for line in lines)
+    return "\n\n".join([f"## {heading}", *notes, *map(formats.markdown, found), below]) + "\n"
+
+
+def _write_tables(text: str, kinds: Mapping[str, Sequence[Table]], out: Path) -> None:
+    write_text(out / "tables.md", text)
+    write_text(out / "tables.tex", formats.latex([t for kind in kinds.values() for t in kind]))
+    for name, kind in kinds.items():
+        if kind:
+            write_text(out / f"{name}.csv", formats.csv(kind))
+
+
+def _plots(
+    frame: pd.DataFrame,
+    summary: pd.DataFrame,
+    compared: pd.DataFrame,
+    runs: Sequence[RunFolder],
+    title: str,
+    out: Path,
+) -> Iterator[tuple[str, Path]]:
+    """Draw the plots; yield heading and SVG file of those there was something to draw for."""
+    logs: dict[str, list[tuple[pd.DataFrame, pd.DataFrame]]] = {}
+    for run in runs:
+        if run.log.exists():
+            logs.setdefault(run.method, []).append(_logs(run))
+    first = reference().name
+    drawn = {
+        "By hole ratio": ("by-bucket", plots.metric_by_bucket(summary, title, out / "by-bucket")),
+        "By hole ratio, continuous": (
+            "by-ratio", plots.metric_by_ratio(smooth_curves(frame), title, out / "by-ratio")
+        ),
+        f"Difference from {first}": (
+            "difference", plots.difference(compared, first, title, out / "difference")
+        ),
+        "Training": ("training", plots.training_by_method(logs, title, out / "training")),
+        "Quality and cost": (
+            "quality-cost",
+            plots.quality_by_cost(overall_psnr(frame), _costs(runs), title, out / "quality-cost"),
+        ),
+    }  # fmt: skip
+    for run in runs:
+        if run.scalars.exists():
+            scalars, name = pd.read_csv(run.scalars), f"attention-{run.name}"
+            done = plots.attention_curves(scalars, run.name, out / name)
+            if run.method == first:  # the page shows one of them
+                drawn["Learned attention"] = (name, done)
+    yield from ((heading, out / f"{name}.svg") for heading, (name, done) in drawn.items() if done)
+
+
+def _figures(frame: pd.DataFrame, runs: Sequence[RunFolder], first: str, out: Path) -> None:
+    """Draw the paper's figures: side by side (4, 5, 10, 11), failures (12), inside (7, 8)."""
+    shown = _pictures(runs)
+    figures.grid(shown, frame, figures.first_pairs(shown, frame), out / "side-by-side.png")
+    judged = first if first in shown else next(iter(shown))
+    worst = figures.worst_pairs(shown, frame, judged)
+    figures.grid(shown, frame, worst, out / f"worst-of-{judged}.png")
+    inside = {name: shown[name] for name in INSIDE if name in shown}
+    figures.maps(inside, "features", out / "features.png")
+    figures.maps({n: p for n, p in inside.items() if n == first}, "mask", out / "masks.png")
+
+
+def _pictures(runs: Sequence[RunFolder]) -> dict[str, PairPictures]:
+    """Return each method's pictures, those of its first seed."""
+    found: dict[str, PairPictures] = {}
+    for run in runs:
+        found.setdefault(run.method, run.pictures)
+    return found
+
+
+def _costs(runs: Sequence[RunFolder]) -> list[Mapping[str, object]]:
+    """Return the measured cost of every run that has one."""
+    return [read_json(run.cost) for run in runs if run.cost.exists()]
+
+
+def _logs(run: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return pd.read_csv(run.log), pd.read_csv(run.validation)
+
+
+def _sections(
+    kinds: Mapping[str, Sequence[Table]], drawn: Mapping[str, Path], lines: Iterable[str]
+) -> list[Section]:
+    """Return the page's parts: each kind of table, each plot, and the provenance."""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return [
+        *(
+            Section(name.capitalize(), "\n".join(map(formats.html, kind)))
+            for name, kind in kinds.items() if kind
+        ),
+        *(Section(heading, "", svg) for heading, svg in drawn.items()),
+        Section("Provenance", f"<ul>{items}</ul>"),
+    ]  # fmt: skip

@@ -1,0 +1,242 @@
+"""Tables of metrics by mask-ratio bucket, and of the methods' differences from a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from bench.evaluation.metrics.metric import all_metrics, find
+from reports.analysis.differences import ALL
+from reports.tables.formats import Cell, Mark, Table
+
+REGIONS = {"composite": "composite", "hole": "hole pixels alone"}
+DATA = ["method", "metric", "region", "bucket", "mean", "half_width", "n", "perfect", "seeds",
+        "half_width_seeds", "reported", "note"]  # fmt: skip
+"""Columns of the numbers behind a metric's table."""
+
+Row = Mapping[str, Any]
+
+
+def by_bucket(summary: pd.DataFrame, reported: pd.DataFrame | None = None) -> list[Table]:
+    """One table per metric: methods in rows, buckets in columns, mean ± half-width of the interval.
+
+    The best and the second best measured mean of each bucket are marked, as printed: equal ones
+    share the mark. `reported` adds the paper's numbers in columns of their own.
+    """
+    shown = [(metric.name, "composite") for metric in all_metrics()]
+    tables = []
+    for metric, region in [*shown, ("psnr", "hole")]:
+        part = summary[(summary["metric"] == metric) & (summary["region"] == region)]
+        if len(part):
+            paper = reported if region == "composite" else None
+            tables.append(_metric_table(part, metric, region, paper))
+    return tables
+
+
+def differences(comparisons: pd.DataFrame, reference: str) -> list[Table]:
+    """Return two tables per metric: differences by bucket, and over all buckets with the test.
+
+    `comparisons` is the table of `reports.analysis.differences.paired`.
+
+    Of the composite alone: a pair's PSNR over the hole differs from that of the composite by
+    10 log10 of the hole ratio, which cancels in a difference. Without comparisons, one table that
+    says why there are none.
+    """
+    if comparisons.empty:
+        return [
+            Table(
+                f"Differences from {reference}",
+                note=f"Not compared: that needs {reference} and another method on the same test "
+                "pairs.",
+            )
+        ]
+    composite = comparisons[comparisons["region"] == "composite"]
+    tables = []
+    for metric in [metric.name for metric in all_metrics()]:
+        part = composite[composite["metric"] == metric]
+        if part["n"].any():
+            title = f"{_title(metric, 'composite')}: difference from {reference}"
+            tables += [_by_bucket(part, metric, title), _all_buckets(part, metric, title)]
+    return tables
+
+
+def _title(metric: str, region: str) -> str:
+    known = find(metric)
+    return f"{known.title} ({known.direction}), {REGIONS[region]}"
+
+
+def _metric_table(
+    part: pd.DataFrame, metric: str, region: str, reported: pd.DataFrame | None
+) -> Table:
+    title = _title(metric, region)
+    grid = _grid(part, metric, region, reported)
+    data = grid.rename(columns={"half": "half_width", "half_seeds": "half_width_seeds"})[DATA]
+    if not (part["n"] + part["perfect"]).any():
+        reasons = sorted(set(part["note"]) - {""}) or ["no value"]
+        return Table(title, note=f"not measured: {'; '.join(reasons)}", data=data)
+    buckets = _unique(part["bucket"])
+    pairs = part.assign(n=part["n"] + part["perfect"])
+    columns = {f"{b} {_n(pairs, b)}": _measured_column(grid, b, metric) for b in buckets}
+    if grid["reported"].notna().any():
+        columns |= {f"paper {b}": _reported_column(grid, b, metric) for b in buckets}
+    return _table(title, _unique(part["method"]), columns, _interval_note(part), data)
+
+
+def _grid(
+    part: pd.DataFrame, metric: str, region: str, reported: pd.DataFrame | None
+) -> pd.DataFrame:
+    """A row per method and bucket, those that were not run included; beside, the paper's number."""
+    keys = ["method", "bucket"]
+    pairs = pd.MultiIndex.from_product([_unique(part[key]) for key in keys], names=keys)
+    grid = part.set_index(keys).reindex(pairs).reset_index()
+    grid = grid.assign(metric=metric, region=region, note=grid["note"].fillna("not run"))
+    counts = ["n", "perfect", "seeds"]
+    grid[counts] = grid[counts].fillna(0).astype(int)
+    if reported is None:
+        return grid.assign(reported=float("nan"))
+    return grid.merge(reported[reported["metric"] == metric], how="left", on=[*keys, "metric"])
+
+
+def _measured_column(grid: pd.DataFrame, bucket: str, metric: str) -> list[Cell]:
+    column = grid[grid["bucket"] == bucket]
+    digits = find(metric).digits
+    printed = [float(f"{mean:.{digits}f}") for mean in column["mean"]]
+    marks = _marks(pd.Series(printed), find(metric).higher_is_better)
+    return [_measured(row, digits, mark) for row, mark in zip(_rows(column), marks, strict=True)]
+
+
+def _marks(printed: pd.Series[float], higher: bool) -> list[Mark]:
+    """Of the best and the second best of a column; none if there is nothing to compare."""
+    if printed.count() < 2:
+        return [""] * len(printed)
+    places = printed.rank(method="dense", ascending=not higher)
+    return ["best" if place == 1 else "second" if place == 2 else "" for place in places]
+
+
+def _measured(row: Row, digits: int, mark: Mark) -> Cell:
+    if not row["n"]:
+        return Cell(_reason(row), "missing")
+    text = f"{row['mean']:.{digits}f}"
+    if row["n"] > 1:
+        text += f" ± {row['half']:.{digits}f}"
+    if row["seeds"] > 1:
+        text += f" (± {row['half_seeds']:.{digits}f} over {row['seeds']} seeds)"
+    if row["perfect"]:
+        text += f" (+{row['perfect']} perfect)"
+    return Cell(text, "measured", mark, row["mean"])
+
+
+def _reason(row: Row) -> str:
+    if row["perfect"]:
+        return "all perfect"
+    return "not run" if row["note"] == "not run" else f"not measured: {row['note'] or 'no value'}"
+
+
+def _reported_column(grid: pd.DataFrame, bucket: str, metric: str) -> list[Cell]:
+    values = grid.loc[grid["bucket"] == bucket, "reported"]
+    return [
+        Cell("", "missing")
+        if pd.isna(v)
+        else Cell(f"{v:.{find(metric).digits}f}", "reported", value=v)
+        for v in values
+    ]
+
+
+def _interval_note(part: pd.DataFrame) -> str:
+    note = "± is a 95 % interval over images (test pairs)."
+    if (part["seeds"] > 1).any():
+        note += " (± over seeds) is a 95 % interval over trainings."
+    return note
+
+
+def _n(part: pd.DataFrame, bucket: str) -> str:
+    counts = sorted(set(part.loc[part["bucket"] == bucket, "n"]))
+    return f"n={'/'.join(map(str, counts))}"
+
+
+def _by_bucket(part: pd.DataFrame, metric: str, title: str) -> Table:
+    """Difference, interval and, where methods are told apart, the verdict."""
+    digits = find(metric).digits + 1
+    columns = {
+        f"{'all buckets' if bucket == ALL else bucket} {_n(part, bucket)}": [
+            _difference(row, digits) for row in _rows(part[part["bucket"] == bucket])
+        ]
+        for bucket in _unique(part["bucket"])
+    }
+    note = (
+        "Mean paired difference [95 % bootstrap interval]; no word: cannot be told apart (Wilcoxon "
+        "signed-rank, Holm)."
+    )
+    return _table(title, _unique(part["method"]), columns, note, part)
+
+
+def _difference(row: Row, digits: int) -> Cell:
+    if not row["n"]:
+        return Cell(row["verdict"], "missing")
+    text = _signed(row["difference"], digits)
+    if row["n"] > 1:
+        text += f" {_interval(row, digits)}"
+    if row["verdict"] in ("better", "worse"):
+        text += f" {row['verdict']}"
+    elif pd.isna(row["p"]):
+        text += " (not tested)"
+    return Cell(text, "measured", value=row["difference"])
+
+
+def _all_buckets(part: pd.DataFrame, metric: str, title: str) -> Table:
+    """The test behind the verdict over all buckets together."""
+    digits = find(metric).digits + 1
+    rows = _rows(part[part["bucket"] == ALL])
+    columns = {
+        "pairs": _numbers(rows, "n", lambda row: str(row["n"])),
+        "left out": _numbers(rows, "left_out", lambda row: str(row["left_out"])),
+        "difference": _numbers(rows, "difference", lambda row: _signed(row["difference"], digits)),
+        "95 % interval": _numbers(rows, "low", lambda row: _interval(row, digits)),
+        "p": _numbers(rows, "p", lambda row: _p_value(row["p"])),
+        "p (Holm)": _numbers(rows, "p_holm", lambda row: _p_value(row["p_holm"])),
+        "r": _numbers(rows, "rank_biserial", lambda row: _signed(row["rank_biserial"], 2)),
+        "verdict": [Cell(row["verdict"]) for row in rows],
+    }
+    note = "p: Wilcoxon signed-rank; Holm over methods and buckets; r: rank-biserial correlation."
+    return _table(f"{title}, all buckets together", _unique(part["method"]), columns, note)
+
+
+def _numbers(rows: Iterable[Row], name: str, text: Callable[[Row], str]) -> list[Cell]:
+    return [
+        Cell("-", "missing") if pd.isna(row[name]) else Cell(text(row), "measured", "", row[name])
+        for row in rows
+    ]
+
+
+def _signed(value: float, digits: int) -> str:
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
+def _interval(row: Row, digits: int) -> str:
+    return f"[{_signed(row['low'], digits)}, {_signed(row['high'], digits)}]"
+
+
+def _p_value(p: float) -> str:
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _table(
+    title: str,
+    methods: Sequence[str],
+    columns: Mapping[str, Sequence[Cell]],
+    note: str,
+    data: pd.DataFrame | None = None,
+) -> Table:
+    """A row per method, from the cells of each column."""
+    rows = list(zip(map(Cell, methods), *columns.values(), strict=True))
+    return Table(title, ["method", *columns], rows, note, pd.DataFrame() if data is None else data)
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[Any, Any]]:
+    return frame.to_dict("records")
+
+
+def _unique(column: pd.Series[str]) -> list[str]:
+    return list(dict.fromkeys(column))

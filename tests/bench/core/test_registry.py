@@ -1,0 +1,87 @@
+"""A registry finds what modules define, refuses doubles and survives a broken module."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from bench.core import registry
+from bench.core.errors import UserError
+from bench.core.registry import Registry
+
+Add = Callable[[str, str], None]
+PACKAGE = "fruit_package"
+
+
+@pytest.fixture
+def fruits() -> Registry[int]:
+    return Registry("fruit", [PACKAGE], "test.fruits")
+
+
+@pytest.fixture
+def add(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fruits: Registry[int]) -> Iterator[Add]:
+    """Write a module into the registry's package; `fruits` is the registry inside it."""
+    folder = tmp_path / PACKAGE
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(registry, "fruits_of_the_test", fruits, raising=False)
+
+    def write(name: str, text: str) -> None:
+        head = "from bench.core.registry import fruits_of_the_test as fruits\n"
+        (folder / f"{name}.py").write_text(head + text)
+
+    yield write
+    for name in [name for name in sys.modules if name.startswith(PACKAGE)]:
+        del sys.modules[name]
+
+
+def test_every_file_of_a_package_is_found(add: Add, fruits: Registry[int]) -> None:
+    add("trees", "fruits.add('apple', 1)\nfruits.add('pear', 2)\n")
+    add("bushes", "fruits.add('currant', 3)\n")
+    assert list(fruits.all().items()) == [("currant", 3), ("apple", 1), ("pear", 2)]
+    assert fruits.find("pear") == 2
+    assert fruits.module("pear") == f"{PACKAGE}.trees"
+
+
+def test_a_name_taken_twice_is_an_error_that_names_both(add: Add, fruits: Registry[int]) -> None:
+    add("one", "fruits.add('apple', 1)\n")
+    add("two", "fruits.add('apple', 2)\n")
+    with pytest.raises(UserError, match=rf"fruit 'apple' of {PACKAGE}.two .* {PACKAGE}.one"):
+        fruits.all()
+
+
+def test_an_unknown_name_is_answered_with_the_nearest(add: Add, fruits: Registry[int]) -> None:
+    add("trees", "fruits.add('apple', 1)\n")
+    with pytest.raises(UserError, match="unknown fruit 'aple'; did you mean apple"):
+        fruits.find("aple")
+
+
+def test_a_broken_module_is_a_warning_but_to_its_own_users(
+    add: Add, fruits: Registry[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    add("broken", "fruits.add('half', 1)\n1 / 0\n")
+    add("whole", "fruits.add('apple', 1)\n")
+    with caplog.at_level(logging.WARNING):
+        assert fruits.find("apple") == fruits.find("apple") == 1
+    assert [r.message for r in caplog.records] == [
+        f"{PACKAGE}.broken cannot be imported: ZeroDivisionError: division by zero"
+    ]  # once
+    with pytest.raises(UserError, match=rf"unknown fruit 'half'.*{PACKAGE}.broken cannot be"):
+        fruits.find("half")
+
+
+def test_an_installed_package_adds_a_definition_by_entry_point(
+    add: Add, fruits: Registry[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add("unused", "")
+    text = "from bench.core.registry import fruits_of_the_test as f\nf.add('theirs', 9)\n"
+    (tmp_path / "their_fruits.py").write_text(text)
+    point = EntryPoint("theirs", "their_fruits", "test.fruits")
+    monkeypatch.setattr(
+        registry, "entry_points", lambda group: [point] if group == "test.fruits" else []
+    )
+    assert fruits.find("theirs") == 9

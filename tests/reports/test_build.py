@@ -1,0 +1,148 @@
+"""The report of a folder of runs: what is written, and which runs stand together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from bench.config import identity, override, to_dict
+from bench.core.files import write_json, write_text
+from bench.core.run_folder import RunFolder
+from bench.evaluation import records
+from bench.presets import preset
+from reports import build, provenance
+
+BUCKETS = ["(0.1, 0.2]", "(0.2, 0.3]"]
+
+
+def write_run(
+    root: Path, method: str, seed: int = 0, trained: bool = True, **asked: object
+) -> RunFolder:
+    """A finished run with eight pairs, and pictures of two of them."""
+    family = "variant" if method in ("full", "forward") else "baseline"
+    run = RunFolder(root / f"{method}-{seed}-{len(asked)}")
+    config = override(preset("quick"), {"seed": seed})
+    settings = {"test pairs": "p", "evaluation.lpips": "alex"} | asked
+    if trained:
+        settings = {"training images": "i", **identity(config), **settings}
+    write_json(run.identity, {"method": method, "code": method, **settings})
+    write_json(run.config, to_dict(config))
+    write_json(
+        run.environment,
+        {"packages": {"torch": "t"}, "device": "CPU", "commit": "c", "uncommitted changes": False},
+    )
+    stream = np.random.default_rng(len(method) + seed)
+    frame = pd.DataFrame(
+        [
+            {"family": family, "method": method, "seed": seed, "pair": pair,
+             "bucket": BUCKETS[pair // 4], "ratio": 0.12 + 0.02 * pair, "metric": metric,
+             "region": region, "value": 20 + stream.normal(), "manifest": "p",
+             "fingerprint": f"{method}{seed}"}
+            for pair in range(8)
+            for metric, region in (("psnr", "composite"), ("psnr", "hole"), ("ssim", "composite"))
+        ]
+    )  # fmt: skip
+    rest = dict.fromkeys(("image", "mask", "mask_hash", "note"), "")
+    numbers = dict.fromkeys(("top", "left", "metric_version", "seconds"), 0)
+    records.write(run.records, frame.assign(**rest, **numbers))
+    for pair in (0, 4):
+        for what in ("input", "output", "truth"):
+            file = run.pictures.file(pair, what)
+            file.parent.mkdir(exist_ok=True)
+            Image.new("RGB", (16, 16), (pair, 0, 0)).save(file)
+    if trained:
+        write_text(run.log, "step,pixel,total\n10,1,2\n20,0.5,1\n")
+        write_text(run.validation, "step,psnr\n20,21\n")
+    return run
+
+
+def test_runs_stand_together_if_only_method_and_seed_differ(tmp_path: Path) -> None:
+    same = [write_run(tmp_path, "full"), write_run(tmp_path, "full", 1)]
+    same.append(write_run(tmp_path, "pconv"))
+    other = write_run(tmp_path, "forward", **{"training.lr": 0.5})
+    found = provenance.groups([*same, other])
+    assert sorted(map(len, found.values())) == [1, 3]
+
+
+def test_an_algorithm_stands_beside_all_that_were_measured_alike(tmp_path: Path) -> None:
+    first, second = write_run(tmp_path, "full"), write_run(tmp_path, "full", **{"training.lr": 0.5})
+    telea = write_run(tmp_path, "telea", trained=False)
+    elsewhere = write_run(tmp_path, "biharmonic", trained=False, **{"test pairs": "q"})
+    found = list(provenance.groups([telea, first, second, elsewhere]).values())
+    assert found == [[first, telea], [second, telea], [elsewhere]]
+
+
+def test_a_setting_that_does_not_concern_a_method_keeps_no_run_apart(tmp_path: Path) -> None:
+    """PConv has no critic, so its identity holds no rate of one."""
+    full = write_run(tmp_path, "full")
+    pconv = write_run(tmp_path, "pconv")
+    settings = pconv.read_identity()
+    write_json(pconv.identity, {k: v for k, v in settings.items() if k != "training.critic_lr"})
+    other = write_run(tmp_path, "forward", **{"training.critic_lr": 0.5})
+    assert list(provenance.groups([full, pconv, other]).values()) == [[full, pconv], [pconv, other]]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of four runs."""
+    root = tmp_path_factory.mktemp("runs")
+    runs = [write_run(root, "full", seed) for seed in (0, 1)]
+    runs += [write_run(root, "forward"), write_run(root, "telea", trained=False)]
+    write_json(
+        runs[-1].cost,
+        {"method": "telea", "parameters": 0, "multiply_adds": 0, "milliseconds": 3.0,
+         "peak_mib": 5.0, "device": "CPU", "size": 256},
+    )  # fmt: skip
+    build.everything(runs, root / "report")
+    return root / "report"
+
+
+def test_a_report_is_complete(report: Path) -> None:
+    (ablation,), (comparison,) = (list((report / n).iterdir()) for n in ("ablation", "comparison"))
+    for folder in (ablation, comparison):
+        names = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+        plots = ["by-bucket", "by-ratio", "difference", "training"]
+        assert names >= {
+            "tables.md",
+            "tables.tex",
+            "metrics.csv",
+            "differences.csv",
+            "report.html",
+            "figures/side-by-side.png",
+            "figures/worst-of-full.png",
+        }
+        assert names >= {f"plots/{n}.{kind}" for n in plots for kind in ("png", "svg", "pdf")}
+    assert (comparison / "plots" / "quality-cost.png").exists()
+    assert not (ablation / "plots" / "quality-cost.png").exists()
+
+
+def test_the_tables_name_what_they_stand_beside(report: Path) -> None:
+    texts = {
+        n: next((report / n).glob("*/tables.md")).read_text() for n in ("ablation", "comparison")
+    }
+    assert "Table 2" in texts["ablation"] and "Table 1" not in texts["ablation"]
+    assert "Table 1" in texts["comparison"] and "telea" in texts["comparison"]
+    assert "telea" not in texts["ablation"] and "forward" not in texts["comparison"]
+    for text in texts.values():
+        rows = [line for line in text.splitlines() if line.startswith("| ")]
+        assert rows[1].startswith("| full")  # the reference on top
+        assert "over 2 seeds" in rows[1]
+        assert "Quick preset" in text and "fingerprint full1" in text
+
+
+def test_the_page_ends_with_where_the_numbers_come_from(report: Path) -> None:
+    page = next((report / "comparison").glob("*/report.html")).read_text()
+    assert page.index("Quick preset") < page.index("<table") < page.index("fingerprint full0")
+
+
+def test_one_run_is_written_into_its_folder(tmp_path: Path) -> None:
+    run = write_run(tmp_path, "forward")
+    text = build.run_report(run)
+    assert (run.path / "table.md").read_text() == text and "| forward" in text
+    assert {"plot.png", "plot.svg", "plot.pdf", "grid.png", "curves.png"} <= {
+        p.name for p in run.path.iterdir()
+    }
