@@ -21,12 +21,16 @@ function uuid() {
   return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
 }
 
-// A browser may refuse storage; the vote then lasts as long as the page is open.
+// The tab's history keeps the vote over a reload; storage keeps it when the page is closed. Storage
+// alone is not enough: a browser may refuse it, and Chromium now and then shows a page that is
+// reloaded within moments of a save an empty one, over which the next answer would be saved.
 function load() {
+  if (history.state?.study === study) return history.state.vote;
   try { return JSON.parse(localStorage.getItem(place)); } catch { return null; }
 }
 
 function save() {
+  history.replaceState({ study, vote }, "");
   try { localStorage.setItem(place, JSON.stringify(vote)); } catch { /* see load */ }
 }
 

@@ -21,7 +21,7 @@ from bench.networks.layer_table import count
 from bench.registry import find
 from bench.training import losses
 from tests.baselines.conftest import MakeLearner, moved, weights
-from tests.conftest import lesson
+from tests.conftest import learns, lesson
 
 Batch = tuple[Tensor, Tensor]
 METHOD = "contextual-attention"
@@ -297,5 +297,4 @@ def test_a_rate_that_it_does_not_bear_is_lowered_and_said(
 
 def test_it_learns(learner: MakeLearner, batch: Batch) -> None:
     taught = learner(METHOD)
-    errors = [taught.step(*lesson(*batch), number)["hole"].item() for number in range(40)]
-    assert errors[-1] < 0.85 * errors[0]
+    assert learns(lambda number: taught.step(*lesson(*batch), number)["hole"], 0.85, most=100)

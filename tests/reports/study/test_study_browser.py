@@ -84,6 +84,24 @@ def test_voting_by_keyboard_in_a_browser(browser: Any, study: Path, key: Path) -
     assert browser.get_log("browser") == []
 
 
+def test_answers_outlast_a_reload_that_finds_no_storage(browser: Any, study: Path) -> None:
+    """Chromium shows a page that is reloaded at once after a save an empty storage, now and then."""
+    browser.get((study / "study.html").as_uri())
+    press(browser, "Bob", "\ue007", "a", "\ue007")
+    browser.execute_script("localStorage.clear()")
+    browser.refresh()
+    assert "You have answered 1 of 8." in browser.find_element("id", "saved").text
+    press(browser, "\ue007", "b")
+    stored = "return JSON.parse(Object.values(localStorage)[0])"
+    assert browser.execute_script(stored)["answers"] == {"0": 0, "1": 1}
+    browser.execute_script("history.replaceState(null, '')")  # as if the page had been closed
+    for _ in range(100):
+        browser.refresh()
+        if "You have answered 2 of 8." in browser.find_element("id", "saved").text:
+            return
+    raise AssertionError("the storage keeps nothing")
+
+
 def test_a_phone_needs_no_sideways_scrolling_and_taps_vote(browser: Any, study: Path) -> None:
     size = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
