@@ -85,7 +85,7 @@ def test_voting_by_keyboard_in_a_browser(browser: Any, study: Path, key: Path) -
 
 
 def test_answers_outlast_a_reload_that_finds_no_storage(browser: Any, study: Path) -> None:
-    """Chromium shows a page that is reloaded at once after a save an empty storage, now and then."""
+    """Now and then Chromium shows an empty storage to a page reloaded right after a save."""
     browser.get((study / "study.html").as_uri())
     press(browser, "Bob", "\ue007", "a", "\ue007")
     browser.execute_script("localStorage.clear()")
