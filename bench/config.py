@@ -29,8 +29,8 @@ class Data:
 
     images: str = option(
         "sample",
-        "training images: sample (photographs inside scikit-image and matplotlib), bsds500, paris, "
-        "places365, or folder:PATH",
+        "training images: a source that `list images` names, such as sample, bsds500 or "
+        "folder:PATH",
     )
     test_images: str = option("", "test images, same forms; empty: the test split of --images")
     data_root: str = option("", "folder that holds (or receives) named data sets", identity=False)
@@ -38,9 +38,8 @@ class Data:
     resize: int = option(350, "shorter side before the crop, pixels")
     masks: str = option(
         "shapes,strokes",
-        "training masks: shapes, strokes, boxes, lama-thin, lama-medium, lama-thick "
-        "(comma-separated), masks:PATH, or nvidia, qd-imd, paper (found under --data-root, or "
-        "nvidia:PATH and so on)",
+        "training masks: families that `list masks` names, comma-separated, such as "
+        "shapes,strokes, or a source, such as nvidia or masks:PATH",
     )
     test_masks: str = option("", "test masks, same forms; empty: as --masks")
     polarity: Literal["", "hole-white", "hole-black"] = option(

@@ -1,1 +1,1 @@
-"""Errors, files, seeds and the device: what every other room may use."""
+"""Errors, files, seeds, registries and the device, which every other package may use."""

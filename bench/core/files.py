@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from bench.core.errors import UserError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place on success and vanishes on failure.
+    """Yield a temporary path in the folder of `path`; on success it replaces `path`.
 
-    It keeps the suffix of `path`, by which many writers choose the format.
+    The temporary file is removed on failure. It keeps the suffix of `path`, from which many writers
+    choose the format. An `OSError` becomes a `UserError` that names `path`.
     """
+    # The same folder is the same file system, where replacing a file is one indivisible step.
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,18 +33,18 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole."""
+    """Write a UTF-8 text file, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON whole."""
+    """Write a value as indented JSON, whole or not at all."""
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON; a damaged file is named."""
+    """Read a JSON file; a missing or damaged one is a `UserError` that names it."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

@@ -1,4 +1,4 @@
-"""A registry: definitions by name, found by importing the modules of some packages."""
+"""The registry: definitions by name, found by importing the modules of some packages."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ class Registry(Generic[Item]):
     """Definitions of one kind, such as methods or metrics, by name.
 
     A module defines something by calling `add` when it is imported. Two kinds of modules are
-    imported, when the registry is first asked: those that lie directly in `packages` (of a folder,
-    its `__init__.py`), and those that installed packages name by entry points of the group `group`.
-    So adding a definition is adding a file, and no list is edited. A module that cannot be
-    imported is a warning, and an error for whoever asks for a name that may be defined in it.
+    imported when the registry is first asked. The first are those that lie directly in `packages`;
+    for a folder, that is its `__init__.py`. The second are those that installed packages name by
+    entry points of the group `group`. So adding a definition means adding a file, and no list is
+    edited. A module that cannot be imported causes a warning, and its failure is part of the error
+    about an unknown name, since the name may be defined in it.
     """
 
     def __init__(self, kind: str, packages: Sequence[str], group: str) -> None:
@@ -33,7 +34,7 @@ class Registry(Generic[Item]):
         self._broken: dict[str, str] = {}
 
     def add(self, name: str, item: Item) -> Item:
-        """Add a definition; a name that is taken is a `UserError`."""
+        """Add a definition and return it; a name that is taken is a `UserError`."""
         module = _module_in_work()
         if name in self._items:
             raise UserError(
@@ -53,7 +54,7 @@ class Registry(Generic[Item]):
         return dict(self._items)
 
     def find(self, name: str) -> Item:
-        """Return the definition of that name; an unknown name is answered with the nearest."""
+        """Return the definition of a name; an unknown one is a `UserError` with similar names."""
         found = self.all()
         if name not in found:
             raise self.unknown(name, found)
@@ -65,21 +66,21 @@ class Registry(Generic[Item]):
         return self._modules[name]
 
     def unknown(self, name: str, among: Iterable[str], kind: str | None = None) -> UserError:
-        """Return the error for an unknown name, which also tells of modules that failed."""
+        """Return the error for an unknown name; it also lists the modules that failed."""
         error = unknown(kind or self.kind, name, among)
         broken = "".join(f"; {module} {problem}" for module, problem in self._broken.items())
         return UserError(f"{error}{broken}")
 
     def _load(self, module: str) -> None:
-        """Import a module once; forget its definitions if it fails halfway."""
+        """Import a module once; remove its definitions if it fails halfway."""
         if module in self._broken:
             return
         before = set(self._items)
         try:
             importlib.import_module(module)
-        except UserError:  # a name taken twice: nobody can tell which was meant
+        except UserError:  # A name is taken twice, and nobody can tell which definition was meant.
             raise
-        except Exception as error:  # a definition is anybody's code and may fail in any way
+        except Exception as error:  # A definition is anybody's code and may fail in any way.
             for name in set(self._items) - before:
                 del self._items[name]
             self._broken[module] = f"cannot be imported: {type(error).__name__}: {error}"
@@ -87,7 +88,8 @@ class Registry(Generic[Item]):
 
 
 def _module_in_work() -> str:
-    """Return the name of the module whose top-level code is running: the one that defines."""
+    """Return the name of the module whose top-level code is running and calls `add`."""
+    # Frames 0 and 1 are this function and `add`. A helper may lie between `add` and the module.
     frame = sys._getframe(2)
     while frame.f_code.co_name != "<module>" and frame.f_back is not None:
         frame = frame.f_back

@@ -1,4 +1,4 @@
-"""The files of a run: the only place that spells their names.
+"""The files of a run; no other module spells their names.
 
 A run is a folder. The trainer and the evaluator write into it, and reports read from it; all of
 them take its paths from here.
@@ -14,8 +14,9 @@ from typing import Any
 from bench.core.files import read_json
 
 OUTPUT = re.compile(r"(\d+)_(.+)\.png")
+"""Pattern of a picture's file name: the number of its pair, and the name of the picture."""
 NOT_SETTINGS = ("method", "code", "training.seed")
-"""Parts of an identity in which runs may differ that stand in one table."""
+"""Parts of an identity in which runs may differ and still stand in one table."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,13 @@ class PairPictures:
     """The folder with the pictures of a run's test pairs, named `00012_output.png`.
 
     `input` is the image with a white hole, `output` the filled image and `truth` the image itself.
-    Maps from inside a network, such as `mask-encoder-1`, are there for some pairs.
+    Some pairs also have maps from inside a network, such as `mask-encoder-1`.
     """
 
     path: Path
 
     def file(self, pair: int, what: str) -> Path:
-        """Return the path of one picture of a pair: `input`, `output`, `truth` or a map's name."""
+        """Return the path of a pair's picture: `input`, `output`, `truth` or the name of a map."""
         return self.path / f"{pair:05d}_{what}.png"
 
     def pairs_with(self, what: str) -> set[int]:
@@ -41,7 +42,7 @@ class PairPictures:
         return {name for _, name in self._saved()}
 
     def _saved(self) -> list[tuple[int, str]]:
-        """Return (pair, name) of each picture; other files, such as half-written ones, are none."""
+        """Return (pair, name) of each picture; skip other files, such as half-written ones."""
         matches = (OUTPUT.fullmatch(file.name) for file in self.path.glob("*.png"))
         return [(int(match[1]), match[2]) for match in matches if match]
 
@@ -59,37 +60,37 @@ class RunFolder:
 
     @property
     def state(self) -> Path:
-        """How far the run is; a folder without this file is no run."""
+        """File that says how far the run is; a folder without it is no run."""
         return self.path / "state.json"
 
     @property
     def lock(self) -> Path:
-        """File that the process at work holds locked."""
+        """File that a process keeps locked while it works on the run."""
         return self.path / "lock"
 
     @property
     def identity(self) -> Path:
-        """Everything that can change the result; its digest is the fingerprint."""
+        """File of everything that can change the result; its digest is the fingerprint."""
         return self.path / "identity.json"
 
     @property
     def config(self) -> Path:
-        """The config as it was asked for; not there for an evaluation of foreign weights."""
+        """File of the config as it was asked for; an evaluation of given weights has none."""
         return self.path / "config.json"
 
     @property
     def environment(self) -> Path:
-        """Versions, commit, processor and device."""
+        """File of versions, commit, processor and device."""
         return self.path / "environment.json"
 
     @property
     def manifest(self) -> Path:
-        """The test pairs."""
+        """File that lists the test pairs."""
         return self.path / "manifest.json"
 
     @property
     def splits(self) -> Path:
-        """The images of each split; not there for an algorithm."""
+        """File that lists the images of each split; an algorithm has none."""
         return self.path / "splits.json"
 
     @property
@@ -99,27 +100,27 @@ class RunFolder:
 
     @property
     def weights(self) -> Path:
-        """The trained weights."""
+        """File of the trained weights."""
         return self.path / "weights.safetensors"
 
     @property
     def log(self) -> Path:
-        """Losses by step."""
+        """Table of losses by step."""
         return self.path / "log.csv"
 
     @property
     def validation(self) -> Path:
-        """Validation PSNR by step."""
+        """Table of validation PSNR, dB, by step."""
         return self.path / "validation.csv"
 
     @property
     def scalars(self) -> Path:
-        """Scalar parameters of the network by step, where it tells any."""
+        """Table of the network's scalar parameters by step, where it has any to follow."""
         return self.path / "scalars.csv"
 
     @property
     def tensorboard(self) -> Path:
-        """Folder of the same numbers for TensorBoard, where that is installed."""
+        """Folder of the numbers of these tables for TensorBoard, where that is installed."""
         return self.path / "tensorboard"
 
     @property
@@ -129,7 +130,7 @@ class RunFolder:
 
     @property
     def records(self) -> Path:
-        """One row per test pair, metric and region."""
+        """Table with one row per test pair, metric and region."""
         return self.path / "records.csv"
 
     @property
@@ -139,11 +140,11 @@ class RunFolder:
 
     @property
     def cost(self) -> Path:
-        """What filling one image costs."""
+        """File of the cost of filling one image."""
         return self.path / "cost.json"
 
     def read_identity(self) -> dict[str, Any]:
-        """Read everything that can change the result."""
+        """Read the identity: everything that can change the result."""
         identity: dict[str, Any] = read_json(self.identity)
         return identity
 
@@ -159,5 +160,5 @@ class RunFolder:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The identity without the method, its code and the seed: runs that agree compare."""
+        """The identity without method, code and seed; runs that agree in it can be compared."""
         return {k: v for k, v in self.read_identity().items() if k not in NOT_SETTINGS}

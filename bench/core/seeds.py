@@ -16,18 +16,19 @@ if TYPE_CHECKING:
 
 
 def derive(seed: int, purpose: str, *coordinates: int | str) -> int:
-    """A 63-bit seed for one purpose at one place (an index, a step, a parameter's name)."""
+    """Return a 63-bit seed for one purpose at one place (an index, a step, a parameter's name)."""
     key = "/".join(str(part) for part in (seed, purpose, *coordinates))
+    # torch and NumPy both accept a seed of 63 bits, which a signed 64-bit integer can hold.
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") >> 1
 
 
 def rng(seed: int, purpose: str, *coordinates: int | str) -> np.random.Generator:
-    """A NumPy generator for one purpose at one place."""
+    """Return a NumPy generator for one purpose at one place."""
     return np.random.default_rng(derive(seed, purpose, *coordinates))
 
 
 def torch_rng(seed: int, purpose: str, *coordinates: int | str) -> torch.Generator:
-    """A CPU torch generator for one purpose at one place."""
+    """Return a CPU torch generator for one purpose at one place."""
     import torch
 
     return torch.Generator().manual_seed(derive(seed, purpose, *coordinates))

@@ -13,12 +13,12 @@ from torch.utils.data import Dataset
 
 from bench.core.seeds import rng
 from bench.data.cache import Photos
-from bench.data.masks.sources import MaskSource
+from bench.data.masks.source import MaskSource
 
 
 @dataclass(frozen=True)
 class Batches(Dataset[tuple[Tensor, Tensor]]):
-    """`batches[step]` is (images [B,3,S,S], masks [B,1,S,S]), uint8; masks are {0, 1}, 1 = known.
+    """Batches by step: images [B,3,S,S] in 0..255 and masks [B,1,S,S] of {0, 1}, all uint8.
 
     Of several processes, number `rank` gets every `world`-th sample; together they see the batch
     that one process would.
@@ -43,9 +43,12 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
         return torch.from_numpy(images).permute(0, 3, 1, 2), torch.from_numpy(masks)[:, None]
 
     def _image(self, position: int) -> np.ndarray:
-        """Random crop and flip of the photograph at one position of the shuffled sequence."""
-        epoch, place = divmod(position, len(self.photos))
-        photo = self.photos[int(_order(self.seed, epoch, len(self.photos))[place])]
+        """Return a random crop [S,S,3], perhaps flipped, of the photograph at one position.
+
+        Positions run through one shuffled sequence after another, one for each pass over the data.
+        """
+        epoch, number = divmod(position, len(self.photos))
+        photo = self.photos[int(_order(self.seed, epoch, len(self.photos))[number])]
         stream = rng(self.seed, "training crops", position)
         top = stream.integers(photo.shape[0] - self.size + 1)
         left = stream.integers(photo.shape[1] - self.size + 1)

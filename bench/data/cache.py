@@ -17,7 +17,7 @@ from tqdm import tqdm
 from bench.core.errors import UserError
 from bench.core.files import read_json, replacing, write_json
 from bench.data.images.decode import Pixels, read_rgb, resize_shorter
-from bench.data.images.sources import Picture
+from bench.data.images.source import Picture
 
 VERSION = 1
 """Raised when decoding or resizing changes, so that old caches are not used."""
@@ -46,10 +46,10 @@ class Photos:
 
 
 def load(pictures: Sequence[Picture], resize: int, size: int, folder: Path) -> Photos:
-    """The photographs with their shorter side scaled to `resize`, through the cache in `folder`.
+    """Return photographs with their shorter side scaled to `resize`, through a cache in `folder`.
 
-    A photograph with a side shorter than the crop `size` is an error: scaling it up to fill the
-    crop would measure the scaling.
+    A photograph with a side shorter than the crop `size` is a `UserError`: scaling it up to fill
+    the crop would measure the scaling.
     """
     stem = folder / _key(pictures, resize)
     index_file, pixel_file = stem.with_suffix(".json"), stem.with_suffix(".bin")

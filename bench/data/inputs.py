@@ -9,9 +9,9 @@ from typing import Any
 from bench.config import Config
 from bench.data import cache, pairs
 from bench.data.batches import Batches
-from bench.data.images.sources import SPLITS, Split, pictures
-from bench.data.masks.sources import MaskSource, resolve
-from bench.data.pairs import Manifest, TestPairs
+from bench.data.images.source import SPLITS, Split, pictures
+from bench.data.masks.source import MaskSource, open_masks
+from bench.data.pairs import FrozenPairs, Manifest
 
 DEFAULT_ROOT = Path("~/.cache/lbam-bench")
 PAIRS_SEED = 0
@@ -46,19 +46,19 @@ class Inputs:
         )
 
     @cached_property
-    def validation(self) -> TestPairs:
+    def validation(self) -> FrozenPairs:
         """Pairs of the validation split, for curves during training."""
         # Masks of the training part: only the test part of a set is for testing.
         source = self.masks(self.data.masks, "train")
         return self._draw("val", source, self.data.validation_pairs, "validation")
 
     @cached_property
-    def test(self) -> TestPairs:
+    def test(self) -> FrozenPairs:
         """The test pairs: those of `--manifest`, or drawn."""
         photos = self.photos("test")
         source = self.masks(self.data.test_masks or self.data.masks, "test")
         if self.data.manifest:
-            return TestPairs(Manifest.read(Path(self.data.manifest)), photos, source)
+            return FrozenPairs(Manifest.read(Path(self.data.manifest)), photos, source)
         return self._draw("test", source, self.data.pairs, "test")
 
     def photos(self, split: Split) -> cache.Photos:
@@ -73,7 +73,7 @@ class Inputs:
     def masks(self, spec: str, split: Split) -> MaskSource:
         """Return the masks of one source; published sets may have a part for each split."""
         if (spec, split) not in self._masks:
-            found = resolve(spec, self.data.polarity, self.root, split)
+            found = open_masks(spec, self.data.polarity, self.root, split)
             self._masks[spec, split] = found
         return self._masks[spec, split]
 
@@ -106,7 +106,7 @@ class Inputs:
                 record[split]["names"] = list(photos.names)
         return record
 
-    def _draw(self, split: Split, source: MaskSource, count: int, purpose: str) -> TestPairs:
+    def _draw(self, split: Split, source: MaskSource, count: int, purpose: str) -> FrozenPairs:
         photos, data = self.photos(split), self.data
         drawn = pairs.make(photos, source, data.size, data.resize, count, PAIRS_SEED, purpose)
-        return TestPairs(drawn, photos, source)
+        return FrozenPairs(drawn, photos, source)

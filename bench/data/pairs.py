@@ -1,4 +1,4 @@
-"""The frozen test pairs: which crop of which image meets which mask, the same for every method."""
+"""Frozen pairs: which crop of which image meets which mask, the same for every method."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from bench.core.errors import UserError
 from bench.core.files import read_json, write_json
 from bench.core.seeds import rng
 from bench.data.cache import Photos
-from bench.data.masks.generated import hole_ratio
-from bench.data.masks.sources import MaskSource, mask_hash
+from bench.data.masks.buckets import hole_ratio, mask_hash
+from bench.data.masks.source import MaskSource
 
 log = logging.getLogger(__name__)
 VERSION = 1
@@ -27,7 +27,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Pair:
-    """One crop and one mask."""
+    """A crop of an image, and the mask that makes its hole."""
 
     image: str
     top: int
@@ -41,7 +41,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All test pairs, with what they were drawn from."""
+    """All pairs of a test or a validation, with what they were drawn from."""
 
     size: int
     resize: int
@@ -51,12 +51,12 @@ class Manifest:
 
     @cached_property
     def hash(self) -> str:
-        """Digest of everything that defines the test: equal hashes mean equal test pairs."""
+        """Digest of everything that defines the pairs: equal hashes mean equal pixels."""
         return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:16]
 
     @cached_property
     def first_of_buckets(self) -> list[int]:
-        """The first pair of each bucket, by number: what is shown where one must do."""
+        """Numbers of the first pair of each bucket, for pictures where one must do."""
         buckets = [pair.bucket for pair in self.pairs]
         return sorted(buckets.index(bucket) for bucket in dict.fromkeys(buckets))
 
@@ -66,15 +66,26 @@ class Manifest:
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
-        """Read what `save` wrote; a changed or foreign file is an error."""
+        """Read what `save` wrote; a changed or foreign file is a `UserError`."""
         values = read_json(path)
         try:
             version, stated = values.pop("version"), values.pop("hash")
-            manifest = cls(**{**values, "pairs": tuple(Pair(**p) for p in values["pairs"])})
         except (AttributeError, KeyError, TypeError) as error:
+            raise UserError(f"{path} is not a manifest of test pairs: no {error}") from error
+        if version != VERSION:
+            raise UserError(
+                f"manifest {path} has version {version}, and this program reads version {VERSION}; "
+                "draw the pairs again, or use the release that made it"
+            )
+        try:
+            manifest = cls(**{**values, "pairs": tuple(Pair(**p) for p in values["pairs"])})
+        except (KeyError, TypeError) as error:
             raise UserError(f"{path} is not a manifest of test pairs: {error}") from error
-        if version != VERSION or manifest.hash != stated:
-            raise UserError(f"manifest {path} was changed after it was made; make it anew")
+        if manifest.hash != stated:
+            raise UserError(
+                f"manifest {path} was changed after it was made: its content does not give the "
+                "hash that it states; take an unchanged copy, or draw the pairs again"
+            )
         return manifest
 
 
@@ -87,7 +98,7 @@ def make(
     seed: int,
     purpose: str,
 ) -> Manifest:
-    """`per_bucket` pairs in every bucket.
+    """Draw `per_bucket` pairs in every bucket.
 
     Pair k has the same crop in each bucket, so that buckets differ in their masks alone. A bucket
     that no mask falls in is an error; too few masks are used again with other crops.
@@ -112,6 +123,7 @@ def make(
 
 
 def _crop(photos: Photos, size: int, seed: int, purpose: str, k: int) -> tuple[str, int, int]:
+    """Draw crop `k`: name, top and left. Each image is used once before any is used again."""
     order = rng(seed, f"{purpose} images", k // len(photos)).permutation(len(photos))
     index = int(order[k % len(photos)])
     height, width = photos.shapes[index]
@@ -124,8 +136,8 @@ def _crop(photos: Photos, size: int, seed: int, purpose: str, k: int) -> tuple[s
 
 
 @dataclass(frozen=True)
-class TestPairs:
-    """The pixels of a manifest's pairs."""
+class FrozenPairs:
+    """The pixels of a manifest's pairs; photographs other than its own are a `UserError`."""
 
     manifest: Manifest
     photos: Photos
@@ -148,7 +160,7 @@ class TestPairs:
         return len(self.manifest.pairs)
 
     def batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Images [B,3,S,S] and masks [B,1,S,S], both uint8; masks are {0, 1}, 1 = known."""
+        """Return images [B,3,S,S] in 0..255 and masks [B,1,S,S] of {0, 1}, 1 = known, all uint8."""
         images, masks = zip(*(self._pair(self.manifest.pairs[i]) for i in indices), strict=True)
         return (
             torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2),

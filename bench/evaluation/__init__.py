@@ -1,1 +1,1 @@
-"""Metrics per image, the evaluator, and the records every table and plot is made from."""
+"""The metrics, the evaluator, and the records from which every table and plot is made."""

@@ -1,4 +1,4 @@
-"""Pictures of a method's fillings, and of what goes on inside its network."""
+"""Pictures of a method's filled images, and of the maps inside its network."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from bench.evaluation.metrics.pixelwise import quantise
 from bench.networks.holes import composite
 
 VIEW_QUANTILE = 0.995
-"""Of a map's values, shown as white."""
+"""Quantile of a map's values from which on they are shown as white."""
 Views = Callable[[nn.Module, Tensor, Tensor], Mapping[str, Tensor]]
-"""(network, image [B,3,H,W], mask [B,1,H,W]) to maps [B,h,w] by name."""
+"""Function from (network, image [B,3,H,W], mask [B,1,H,W]) to maps [B,h,w] by name."""
 
 
 @dataclass(frozen=True)
 class Album:
-    """Saves the pictures of all test pairs: input, output and truth, and maps of some."""
+    """The pictures of all test pairs (input, output and truth), and the maps of some."""
 
     pictures: PairPictures
     views: Views | None = None
-    """Function whose maps are saved for the first pair of each bucket: `mask-encoder-1`."""
+    """Function whose maps (`mask encoder 1`) are saved for the first pair of each bucket."""
 
     def add(self, index: int, image: Tensor, mask: Tensor, raw: Tensor) -> None:
         """Save one pair: image and raw output [3,H,W] in [0,1], mask [1,H,W]; holes are white."""
@@ -49,8 +49,12 @@ class Album:
 
 
 def _scaled(view: Tensor) -> Tensor:
-    """A map by its own scale, since layers have none in common, without what stands out of it."""
+    """Scale a map [h,w] so that its VIEW_QUANTILE becomes 1.
+
+    Each map has its own scale, since layers have none in common. A few outliers do not darken it.
+    """
     top = view.quantile(VIEW_QUANTILE)
+    # A map that is zero nearly everywhere has the quantile 0.
     top = top if top > 0 else view.max()
     return view / top.clamp_min(torch.finfo(view.dtype).tiny)
 

@@ -1,4 +1,4 @@
-"""Runs a network over the test pairs and writes down what it measures."""
+"""The evaluator, which runs a network over the test pairs and records its metrics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from bench.config import Evaluation
 from bench.core.errors import MissingWeightsError
-from bench.data.pairs import TestPairs
+from bench.data.pairs import FrozenPairs
 from bench.evaluation.album import Album
 from bench.evaluation.fill import blank, fill
 from bench.evaluation.metrics.metric import Metric, MetricFunction, Region, all_metrics
@@ -26,22 +26,22 @@ from bench.networks.layers import to_device
 
 
 class Measure(NamedTuple):
-    """A metric that the settings ask for, ready to measure."""
+    """A metric that the settings ask for, with its function."""
 
     metric: Metric
     function: MetricFunction | None
-    """None where its weights cannot be had."""
+    """The function that measures; None where its weights are not available."""
     note: str
-    """Why it cannot be measured."""
+    """The reason why it cannot be measured, or nothing."""
 
 
 class Evaluator:
-    """Measures networks on the same pairs, with the same metrics.
+    """The measurement of networks on the same pairs, with the same metrics.
 
     Networks run in float32, so that numbers do not depend on a device's bf16 units.
     """
 
-    def __init__(self, pairs: TestPairs, settings: Evaluation, device: torch.device) -> None:
+    def __init__(self, pairs: FrozenPairs, settings: Evaluation, device: torch.device) -> None:
         self.pairs, self.settings, self.device = pairs, settings, device
         wanted = [metric for metric in all_metrics() if metric.wanted(settings)]
         self.measures = [load(metric, settings, device) for metric in wanted]
@@ -54,10 +54,11 @@ class Evaluator:
         album: Album | None = None,
         at_once: int | None = None,
     ) -> pd.DataFrame:
-        """One row per pair, metric and region; `at_once` pairs a pass, else as the settings say.
+        """Measure a network, and return one row per pair, metric and region.
 
-        `identity` fills the columns that are the same for all rows (family, method, seed,
-        fingerprint); an `album` receives the pictures.
+        `name` is shown with the progress. `identity` fills the columns that are the same for all
+        rows (family, method, seed, fingerprint). An `album` receives the pictures. The network gets
+        `at_once` pairs in one pass, or as many as the settings say.
         """
         rows: list[dict[str, Any]] = []
         size = at_once or self.settings.eval_batch
@@ -73,13 +74,13 @@ class Evaluator:
         measured = measure(self.measures, raw, image, mask)
         for row, index in enumerate(indices):
             pair = asdict(self.pairs.manifest.pairs[index]) | {"pair": index}
-            for chosen, region, values in measured:
+            for ready, region, values in measured:
                 yield pair | {
-                    "metric": chosen.metric.name,
+                    "metric": ready.metric.name,
                     "region": region,
                     "value": values[row],
-                    "note": chosen.note,
-                    "metric_version": chosen.metric.version,
+                    "note": ready.note,
+                    "metric_version": ready.metric.version,
                     "seconds": seconds,
                 }
 
@@ -100,7 +101,7 @@ class Evaluator:
     def _filled(
         self, network: nn.Module, name: str, size: int
     ) -> Iterator[tuple[list[int], Tensor, Tensor, Tensor, float]]:
-        """Indices, image, mask and raw output of each batch, and seconds per image."""
+        """Yield indices, image, mask and raw output of each batch, and the seconds per image."""
         network = to_device(network, self.device).eval()
         with tqdm(total=len(self.pairs), desc=f"evaluate {name}", unit="img") as bar:
             for first in range(0, len(self.pairs), size):
@@ -112,12 +113,12 @@ class Evaluator:
                 bar.update(len(indices))
 
 
-Pictures = dict[Region, tuple[Tensor, Tensor, Tensor | None]]
+Compared = dict[Region, tuple[Tensor, Tensor, Tensor | None]]
 """Output, target and, for the hole, the pixels that count, by region; images in 0..255."""
 
 
-def _regions(raw: Tensor, image: Tensor, mask: Tensor) -> Pictures:
-    """Return what each region compares, after rounding to 8 bits."""
+def _regions(raw: Tensor, image: Tensor, mask: Tensor) -> Compared:
+    """Return the images that each region compares, rounded to 8 bits."""
     output, target = quantise(raw), quantise(image)
     filled = composite(output, target, mask)
     return {
@@ -130,26 +131,27 @@ def _regions(raw: Tensor, image: Tensor, mask: Tensor) -> Pictures:
 def measure(
     measures: Iterable[Measure], raw: Tensor, image: Tensor, mask: Tensor
 ) -> list[tuple[Measure, Region, list[float]]]:
-    """Return one number per image for each metric and region, from raw output and image in [0,1].
+    """Return one number per image for each metric and region.
 
+    The raw output and the image are [B,3,H,W] in [0,1], the mask is [B,1,H,W] with 1 = known.
     Numbers are NaN for a metric that cannot be measured.
     """
-    pictures = _regions(raw, image, mask)
+    compared = _regions(raw, image, mask)
     with torch.no_grad():
         return [
-            (chosen, region, _values(chosen, *pictures[region]))
-            for chosen in measures
-            for region in chosen.metric.regions
+            (ready, region, _values(ready, *compared[region]))
+            for ready in measures
+            for region in ready.metric.regions
         ]
 
 
-def _values(chosen: Measure, output: Tensor, target: Tensor, hole: Tensor | None) -> list[float]:
-    if chosen.function is None:
+def _values(ready: Measure, output: Tensor, target: Tensor, hole: Tensor | None) -> list[float]:
+    if ready.function is None:
         return [math.nan] * len(output)
-    low, high = chosen.metric.input_range
+    low, high = ready.metric.input_range
     if (low, high) != (0.0, RANGE):
         output, target = (x / (RANGE / (high - low)) + low for x in (output, target))
-    values: list[float] = chosen.function(output, target, hole).tolist()
+    values: list[float] = ready.function(output, target, hole).tolist()
     return values
 
 
@@ -161,12 +163,15 @@ def load(metric: Metric, settings: Evaluation, device: torch.device) -> Measure:
         return Measure(metric, None, str(error))
 
 
-def mean_psnr(network: nn.Module, pairs: TestPairs, device: torch.device, batch: int) -> float:
-    """Return the mean composite PSNR over the pairs in dB: the number of validation curves."""
+def mean_psnr(network: nn.Module, pairs: FrozenPairs, device: torch.device, batch: int) -> float:
+    """Return the mean composite PSNR over the pairs in dB, the number in validation curves.
+
+    It is computed in batches of `batch` pairs. Pairs without a finite PSNR are left out.
+    """
     values = []
     for first in range(0, len(pairs), batch):
-        chosen = range(first, min(first + batch, len(pairs)))
-        images, masks = (x.to(device) for x in pairs.batch(chosen))
+        indices = range(first, min(first + batch, len(pairs)))
+        images, masks = (x.to(device) for x in pairs.batch(indices))
         image, mask = images.float() / 255, masks.float()
         raw = fill(network, image, mask)
         values.append(psnr(*_regions(raw, image, mask)["composite"]))
@@ -175,7 +180,7 @@ def mean_psnr(network: nn.Module, pairs: TestPairs, device: torch.device, batch:
 
 
 def _timed(network: nn.Module, image: Tensor, mask: Tensor) -> tuple[Tensor, float]:
-    """Return the network's output and the seconds it took, the device's queue waited for."""
+    """Return the network's output and the seconds it took, until the device was done."""
     start = time.perf_counter()
     output = fill(network, image, mask)
     if output.is_cuda:

@@ -1,4 +1,4 @@
-"""The one door to every method: no network sees the pixels it is asked for."""
+"""The one function that calls every network, so that none sees the pixels it has to fill."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def blank(image: Tensor, mask: Tensor) -> Tensor:
 def fill(network: nn.Module, image: Tensor, mask: Tensor) -> Tensor:
     """Return the raw output [B,3,H,W] of a network for images whose holes it cannot see.
 
-    The image [B,3,H,W] in [0,1] may hold the true pixels: the hole (mask [B,1,H,W], 1 = known) is
+    The image [B,3,H,W] in [0,1] may hold the true pixels. The hole (mask [B,1,H,W], 1 = known) is
     blanked before the network is called, so that a method which only echoes its input is measured
-    as such everywhere. The network runs in evaluation mode and without gradients; afterwards it is
-    in the mode it was in. Learners, which need gradients, are given images blanked already.
+    as such everywhere. The network runs in evaluation mode and without gradients, and is put back
+    into the mode it was in. Learners, which need gradients, are given images with blank holes.
     """
     was_training = network.training
     network.eval()

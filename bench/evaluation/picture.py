@@ -1,4 +1,4 @@
-"""One picture of a user: read it, fill its hole, save it. Any size from 16 pixels up."""
+"""Functions to read, fill and save one picture of a user, of any size from 16 pixels up."""
 
 from __future__ import annotations
 
@@ -10,19 +10,25 @@ from torch import Tensor, nn
 from bench.core.device import has_bf16_units
 from bench.core.errors import UserError
 from bench.data.images.decode import SUFFIXES, read_rgb
-from bench.data.masks.generated import hole_ratio
-from bench.data.masks.sources import read_mask, warn_mostly_hole
+from bench.data.masks.buckets import hole_ratio
+from bench.data.masks.polarity import Polarity, read_mask, warn_if_mostly_hole
 from bench.evaluation.album import save_picture
 from bench.evaluation.fill import fill
 from bench.networks.holes import composite
 from bench.networks.layers import to_device
 
 SMALLEST = 16
+"""Least side of a picture, pixels; networks promise to work from here on up."""
 
 
-def read(image_file: Path, mask_file: Path, polarity: str) -> tuple[Tensor, Tensor]:
-    """Image [1,3,H,W] in [0,1] and mask [1,1,H,W], 1 = known; what cannot be filled is an error."""
-    image, mask = read_rgb(image_file), read_mask(mask_file, polarity == "hole-white")
+def read(image_file: Path, mask_file: Path, polarity: Polarity) -> tuple[Tensor, Tensor]:
+    """Read an image [1,3,H,W] in [0,1] and its mask [1,1,H,W], 1 = known.
+
+    Raise a `UserError` if their sizes differ, a side is below 16 pixels, or the mask has no hole or
+    no known pixel. `polarity` says which colour the hole has in the mask file. A mask that is
+    mostly hole is a warning.
+    """
+    image, mask = read_rgb(image_file), read_mask(mask_file, polarity)
     if image.shape[:2] != mask.shape:
         raise UserError(
             f"{mask_file} is {mask.shape[1]}x{mask.shape[0]} but {image_file} is "
@@ -37,7 +43,7 @@ def read(image_file: Path, mask_file: Path, polarity: str) -> tuple[Tensor, Tens
         raise UserError(
             f"{mask_file} has {what} as {polarity}; check it, or use --polarity {other}"
         )
-    warn_mostly_hole(ratio, str(mask_file), polarity == "hole-white")
+    warn_if_mostly_hole(ratio, str(mask_file), polarity)
     return (
         torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255,
         torch.from_numpy(mask)[None, None].float(),
@@ -47,22 +53,26 @@ def read(image_file: Path, mask_file: Path, polarity: str) -> tuple[Tensor, Tens
 def fill_picture(network: nn.Module, image: Tensor, mask: Tensor, device: torch.device) -> Tensor:
     """Return the image [1,3,H,W] with its hole filled; known pixels stay as they are.
 
-    Runs in bf16, weights included, where the device has units for it.
+    The mask is [1,1,H,W] with 1 = known. The network runs in bf16, weights included, where the
+    device has units for it.
     """
-    kind = torch.bfloat16 if has_bf16_units(device) else torch.float32
-    network = to_device(network, device).to(kind)
+    dtype = torch.bfloat16 if has_bf16_units(device) else torch.float32
+    network = to_device(network, device).to(dtype)
     image, mask = image.to(device), mask.to(device)
-    output = fill(network, image.to(kind), mask.to(kind)).float()
+    output = fill(network, image.to(dtype), mask.to(dtype)).float()
     return composite(output, image, mask)
 
 
 def show_hole(image: Tensor, mask: Tensor) -> Tensor:
-    """The image [1,3,H,W] with its hole in white."""
+    """Return the image [1,3,H,W] with its hole in white; the mask is [1,1,H,W], 1 = known."""
     return composite(torch.ones_like(image), image, mask)
 
 
 def save(path: Path, image: Tensor) -> Path:
-    """Save an image [1,3,H,W] in [0,1] with 8 bits, and return the path."""
+    """Save an image [1,3,H,W] in [0,1] with 8 bits, and return the path.
+
+    A suffix of no known picture format is a `UserError`.
+    """
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"--out {path}: unknown picture format; use .png")
     save_picture(path, image[0])

@@ -1,4 +1,4 @@
-"""Per-image results in the long format: the only source of every table and plot."""
+"""The records: results per image in the long format, the only source of tables and plots."""
 
 from __future__ import annotations
 
@@ -31,18 +31,22 @@ COLUMNS = {
     "fingerprint": "str",
     "seconds": "float64",
 }
-"""One row per test pair, metric and region. `value` is empty where it could not be measured, and
-`note` says why; `seconds` is the time of the method's forward pass per image."""
+"""Types of the columns; a row belongs to one test pair, metric and region. `value` is empty where
+it could not be measured, and `note` says why. `seconds` is the time of the method's forward pass
+per image."""
 
 
 def write(path: Path, records: pd.DataFrame) -> None:
-    """Write as CSV, whole or not at all; floats keep every digit."""
+    """Write the records as a CSV file, whole or not at all; floats keep every digit."""
     with replacing(path) as temporary:
         records[list(COLUMNS)].to_csv(temporary, index=False)
 
 
 def read(paths: Iterable[Path]) -> pd.DataFrame:
-    """The records of several files in one frame."""
+    """Read the records of several files into one frame.
+
+    No file at all, or one that is missing, damaged or lacks a column, is a `UserError`.
+    """
     frames = [_read_one(path) for path in paths]
     if not frames:
         raise UserError("no records: no finished run was found")
@@ -54,7 +58,7 @@ def _read_one(path: Path) -> pd.DataFrame:
         frame = pd.read_csv(
             path,
             dtype=COLUMNS,
-            keep_default_na=False,
+            keep_default_na=False,  # An image may be called "NA"; only an empty value is missing.
             na_values={"value": [""]},
             float_precision="round_trip",
         )

@@ -1,1 +1,1 @@
-"""Pieces of networks that several methods share."""
+"""Parts of networks that several methods share."""

@@ -1,4 +1,4 @@
-"""Putting images together and cropping them at their holes."""
+"""Functions that put images together and crop them at their holes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from torch import Tensor
 
 
 def composite(output: Tensor, image: Tensor, mask: Tensor) -> Tensor:
-    """Known pixels of `image` (mask 1), the rest from `output`; [B,3,H,W] and mask [B,1,H,W]."""
+    """Return the known pixels of `image` and, in the hole, those of `output`.
+
+    Images are [B,3,H,W], the mask is [B,1,H,W] with 1 = known.
+    """
+    # A choice, not a weighted sum: known pixels come out bit for bit as they went in.
     return torch.where(mask > 0.5, image, output)
 
 
 def crop_at_hole(x: Tensor, mask: Tensor, side: int) -> Tensor:
-    """Squares [B,C,side,side] of x [B,C,H,W], centred on the hole's bounding box in each mask.
+    """Crop squares [B,C,side,side] of x [B,C,H,W], centred on the hole's bounding box in each mask.
 
-    Moved as far as it must be to lie inside the image; without a hole it lies in the middle.
+    The mask is [B,1,H,W] with 1 = known. A square is moved as far as necessary to lie inside the
+    image. Without a hole it lies in the middle.
     """
     squares = []
     for picture, hole in zip(x, mask[:, 0] < 0.5, strict=True):
@@ -26,7 +31,7 @@ def crop_at_hole(x: Tensor, mask: Tensor, side: int) -> Tensor:
 
 
 def _centred(hole: Tensor, side: int, length: int) -> int:
-    """Start of `side` pixels around the middle of the true stretch of `hole` [length]."""
+    """Return the start of `side` pixels around the middle of the true part of `hole` [length]."""
     places: list[int] = hole.nonzero()[:, 0].tolist() or [0, length - 1]
     start = (places[0] + places[-1] + 1 - side) // 2
     return max(0, min(start, length - side))

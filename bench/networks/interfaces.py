@@ -1,4 +1,4 @@
-"""Optional interfaces of networks: what a network may offer beyond `forward(image, mask)`."""
+"""Optional interfaces that a network may offer in addition to `forward(image, mask)`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ class TellsScalars(Protocol):
     """A module with learned numbers worth following; the trainer logs them by step."""
 
     def scalars(self) -> Mapping[str, Tensor]:
-        """Return scalars by name, as they are used."""
+        """Return the scalars by name, with the values that the network uses."""
 
 
 @runtime_checkable
 class ReusesMaps(Protocol):
-    """A network part of whose work depends on the mask alone and can be kept for other images.
+    """A network that can keep the part of its work that depends on the mask alone.
 
-    `speed` times it. LBAM is one: its attention maps come from the mask.
+    The part is then used for other images with the same mask; `speed` times this. LBAM is such a
+    network: its attention maps come from the mask.
     """
 
     def attention_maps(self, mask: Tensor) -> Any:

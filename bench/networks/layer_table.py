@@ -1,4 +1,7 @@
-"""Layer tables: what a network is built from, and its parameters are counted by without torch."""
+"""Layer tables, from which a network is built.
+
+Its parameters are counted from them too, without importing torch.
+"""
 
 from __future__ import annotations
 
@@ -19,20 +22,21 @@ class Conv:
     norm: bool = False
     """Whether batch norm follows."""
     up: bool = False
-    """Whether it doubles the sides (how, is the network's affair)."""
+    """Whether the layer doubles the sides; the network decides how."""
 
     @property
     def padding(self) -> int:
-        """What keeps the sides at stride 1."""
+        """Zero padding that keeps the sides at stride 1."""
         return self.dilation * (self.kernel - 1) // 2
 
     @property
     def parameters(self) -> int:
-        """Learnable parameters, batch norm's included."""
+        """Number of learnable parameters, those of batch norm included."""
         weights = self.kernel**2 * self.inputs * self.outputs
+        # Batch norm has a weight and a bias for each output channel.
         return weights + self.outputs * (self.bias + 2 * self.norm)
 
 
 def count(table: Iterable[Conv]) -> int:
-    """Learnable parameters of all layers."""
+    """Count the learnable parameters of all layers."""
     return sum(layer.parameters for layer in table)

@@ -1,4 +1,4 @@
-"""Layout, padding and cropping, which networks of every method share."""
+"""Memory layout, padding and cropping, which the networks of all methods share."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def to_device(network: Network, device: torch.device) -> Network:
-    """Move a network to a device, in the channels-last layout that convolutions are fastest in."""
+    """Move a network to a device, in the channels-last layout that makes convolutions fast."""
     return network.to(device).to(memory_format=torch.channels_last)
 
 
 def pad_to_multiple(x: Tensor, stride: int) -> Tensor:
-    """[B,C,H,W] with the bottom and right edges repeated until `stride` divides both sides."""
+    """Pad [B,C,H,W] by repeating its bottom and right edges until `stride` divides both sides."""
     height, width = x.shape[-2:]
     right, bottom = -width % stride, -height % stride
     return F.pad(x, (0, right, 0, bottom), mode="replicate") if right or bottom else x
 
 
 def crop_to(x: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
-    """The top left part of that (height, width)."""
+    """Crop [B,C,H,W] to the top left part of `size`, (height, width)."""
     return x[..., : size[0], : size[1]]

@@ -1,11 +1,14 @@
-"""Settings that several networks cannot work with, refused before they are built. No torch."""
+"""Checks that refuse settings which several networks cannot work with.
+
+They run before anything is built, and import no torch.
+"""
 
 from bench.config import Config
 from bench.core.errors import UserError
 
 
 def unet_bottleneck(config: Config, images: int) -> None:
-    """Refuse one image a process where the deepest of `--depth` layers is 1x1.
+    """Refuse one image per process where the deepest of `--depth` layers is 1x1.
 
     Batch norm there would have a single value for each channel.
     """
@@ -14,7 +17,7 @@ def unet_bottleneck(config: Config, images: int) -> None:
 
 
 def several_images(config: Config, images: int, where: str) -> None:
-    """Refuse one image a process, for a batch norm whose features are 1x1."""
+    """Refuse one image per process, for batch norm on features of 1x1 at the place `where`."""
     if images == 1:
         raise UserError(
             f"--batch-size {config.training.batch_size} leaves one image a process, and batch norm "
@@ -24,6 +27,6 @@ def several_images(config: Config, images: int, where: str) -> None:
 
 
 def multiple_of(config: Config, divisor: int, what: str) -> None:
-    """Refuse a `--size` that the divisor does not divide, because of `what`."""
+    """Refuse a `--size` that is not a multiple of the divisor; `what` names those that need one."""
     if config.data.size % divisor:
         raise UserError(f"--size {config.data.size} is no multiple of {divisor}: {what} need one")

@@ -1,4 +1,4 @@
-"""Networks whose pooling features the perceptual and style losses compare."""
+"""VGG networks whose pooling features the perceptual and style losses compare."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from bench.networks.initialisation import he, initialise
 
 log = logging.getLogger(__name__)
 POOL3 = 17
-"""VGG-16's `features` up to and with its third pooling layer."""
+"""Number of layers in VGG-16's `features` up to and including its third pooling layer."""
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet, as torchvision's weights expect."""
+"""Mean and standard deviation of ImageNet's colours, as torchvision's weights expect them."""
 
 
 class PoolFeatures(nn.Module):
-    """Images [B,3,H,W] in [0,1] to the outputs of pool1, pool2, pool3 of a frozen VGG."""
+    """A frozen VGG that maps images [B,3,H,W] in [0,1] to the outputs of pool1, pool2 and pool3."""
 
     mean: Tensor
     std: Tensor
@@ -34,7 +34,7 @@ class PoolFeatures(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """[B,C,H/2,W/2], [B,2C,H/4,W/4], [B,4C,H/8,W/8]."""
+        """Return the features [B,C,H/2,W/2], [B,2C,H/4,W/4] and [B,4C,H/8,W/8]."""
         x = (image - self.mean) / self.std
         features = []
         for layer in self.layers:
@@ -48,7 +48,7 @@ def build(objective: Objective, download: bool) -> PoolFeatures:
     """Return the network that `--features` names; `download` allows fetching missing weights."""
     if objective.features == "random":
         log.info(
-            "perceptual and style loss on random features: not the paper's loss "
+            "perceptual and style loss compare random features, which is not the paper's loss "
             "(--features vgg16 is)"
         )
         return random_vgg()
@@ -56,7 +56,11 @@ def build(objective: Objective, download: bool) -> PoolFeatures:
 
 
 def vgg16(file: Path | None, download: bool = False) -> PoolFeatures:
-    """Return VGG-16 up to pool3 with ImageNet weights: from `file`, or torchvision's."""
+    """Return VGG-16 up to pool3 with ImageNet weights: from `file`, or torchvision's.
+
+    A `file` that is damaged or lacks a key is a `UserError`. Weights that are not available raise
+    `MissingWeightsError`; `download` allows fetching them.
+    """
     from torchvision.models import VGG16_Weights
     from torchvision.models import vgg16 as torchvision_vgg16
 
@@ -66,6 +70,7 @@ def vgg16(file: Path | None, download: bool = False) -> PoolFeatures:
         advice = "give torchvision's state dict by --vgg16-weights FILE, use --features random"
         entry = VGG16_Weights.IMAGENET1K_V1
         state = weights.torchvision_state("VGG-16", entry, advice, download)
+    # On the meta device no memory is filled with weights that are replaced at once.
     with torch.device("meta"):
         layers = torchvision_vgg16(weights=None).features[:POOL3]
     expected = {f"features.{name}": value for name, value in layers.state_dict().items()}
@@ -77,10 +82,11 @@ def vgg16(file: Path | None, download: bool = False) -> PoolFeatures:
 
 
 def random_vgg(width: int = 8) -> PoolFeatures:
-    """VGG-16's first three stages with `width` channels in place of 64 and seeded random filters.
+    """Return VGG-16's first three stages with seeded random filters.
 
-    He-normal filters keep the scale of activations, so the losses' weights keep their meaning in
-    order of magnitude. It needs no download; results with it are not the paper's loss.
+    The first stage has `width` channels in place of 64. He-normal filters keep the scale of
+    activations, so the weights of the losses keep their order of magnitude. The network needs no
+    download. Losses on its features are not the paper's.
     """
     layers: list[nn.Module] = []
     for stage, (inputs, convolutions) in enumerate([(3, 2), (width, 2), (2 * width, 3)]):

@@ -1,4 +1,4 @@
-"""State dicts: read without unpickling code, checked key by key, written whole or not at all."""
+"""State dicts, read without unpickling code, checked key by key, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -18,16 +18,20 @@ from bench.core.files import replacing
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """The state dict of a safetensors file or a torch file (weights-only loading), on the CPU."""
+    """Read the state dict of a safetensors file, or of a torch file (weights only), on the CPU.
+
+    A file that is missing, damaged or holds anything else is a `UserError`.
+    """
     if not path.is_file():
         raise UserError(f"no weights file {path}")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file can fail anywhere inside the two readers
+    except Exception as error:  # A damaged file can fail anywhere inside the two readers.
         damaged = f"{path} is not a readable weights file"
-        if isinstance(error, pickle.UnpicklingError):  # torch's own text is about its defaults
+        # torch's own text of this error is long and explains torch's defaults, not the file.
+        if isinstance(error, pickle.UnpicklingError):
             raise UserError(f"{damaged}: it is damaged, or holds more than tensors") from error
         raise UserError(f"{damaged}: {str(error).partition(chr(10))[0] or error!r}") from error
     named = isinstance(state, dict) and all(
@@ -44,7 +48,8 @@ def torchvision_state(
 ) -> dict[str, Tensor]:
     """Return ImageNet weights that torchvision publishes, from torch hub's cache or downloaded.
 
-    `name` and `advice` stand in the `MissingWeightsError` where they cannot be had.
+    Where they are not available, a `MissingWeightsError` names the network `name` and gives the
+    `advice`.
     """
     cached = Path(torch.hub.get_dir(), "checkpoints", Path(entry.url).name)
     if cached.is_file():
@@ -63,7 +68,7 @@ def torchvision_state(
 
 
 def write(path: Path, network: nn.Module) -> None:
-    """Save the network's state as safetensors."""
+    """Write the network's state dict as a safetensors file."""
     state = {
         name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
     }
@@ -72,7 +77,10 @@ def write(path: Path, network: nn.Module) -> None:
 
 
 def check(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], source: str) -> None:
-    """Raise an error that names the first missing, unexpected or misshapen key."""
+    """Raise a `UserError` that names the first key that is missing, unexpected or of another shape.
+
+    `source` says in the error where the state dict comes from.
+    """
     for name in expected:
         if name not in state:
             raise UserError(f"{source}: key '{name}' is missing")
@@ -87,13 +95,13 @@ def check(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], source: s
 
 
 def load_into(network: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Load a state dict whose keys and shapes must be exactly the network's."""
+    """Load a state dict; keys or shapes other than the network's are a `UserError`."""
     check(state, network.state_dict(), source)
     network.load_state_dict(state)
 
 
 def file_hash(file: Path) -> str:
-    """Digest of a file's bytes."""
+    """Return the first 16 hexadecimal digits of the SHA-256 digest of a file."""
     if not file.is_file():
         raise UserError(f"no weights file {file}")
     with file.open("rb") as stream:

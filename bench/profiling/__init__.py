@@ -1,1 +1,1 @@
-"""How fast the suite is, and what each method costs."""
+"""Measurements of how fast the suite is, and of what each method costs."""

@@ -1,7 +1,7 @@
-"""What a method costs: parameters, multiply-adds, time and memory for one image of 256x256.
+"""The cost of a method: parameters, multiply-adds, time and memory for one image of 256x256.
 
-Measured in a process of its own, so that nothing else lies in its memory; networks have the weights
-they were built with, since neither figure depends on them.
+It is measured in a separate process, so that nothing else lies in its memory. Networks have the
+weights they were built with, since no figure depends on them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bench.core import device
 from bench.core.files import read_json, write_json
 from bench.core.run_folder import RunFolder
 from bench.data.images.decode import read_rgb, resize_shorter
-from bench.data.images.sources import pictures
+from bench.data.images.source import pictures
 from bench.networks.layers import to_device
 from bench.profiling.timing import median
 from bench.runs.environment import environment
@@ -29,28 +29,30 @@ from bench.runs.experiment import load_run
 SIZE, HOLE = 256, 128
 """Sides of the image and of the box that is its hole, pixels."""
 REPEATS = 5
+"""Number of timed fillings, of which the median counts."""
 MIB = 2**20
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of filling one image, batch 1, float32."""
+    """The cost of filling one image, batch 1, float32."""
 
     method: str
     parameters: int
     multiply_adds: int
-    """Of convolutions and matrix products; 0 for an algorithm that is no network."""
+    """Multiply-adds of convolutions and matrix products; 0 for an algorithm without a network."""
     milliseconds: float
-    """Median of REPEATS, after a warm-up."""
+    """Median time of REPEATS fillings, after a warm-up."""
     peak_mib: float | None
-    """What memory grew by, from before the method was built: of the GPU's allocator, or of the
-    process; None where the system does not tell."""
+    """Growth of memory in MiB from before the method was built to its peak.
+
+    It is that of the GPU's allocator, or of the process; None where the system does not tell."""
     device: str
     size: int = SIZE
 
 
 def of_run(run: RunFolder) -> None:
-    """Measure the cost of a run's method, unless its folder holds it for this device."""
+    """Measure the cost of a run's method, unless its folder has it for this device already."""
     method, config = load_run(run)
     if run.cost.exists() and read_json(run.cost)["device"] == environment()["device"]:
         return
@@ -58,7 +60,7 @@ def of_run(run: RunFolder) -> None:
 
 
 def measure(name: str, model: Model, wanted: str) -> Cost:
-    """The cost of the method of that name on a device (`auto` or `cpu`)."""
+    """Measure the cost of the method of a name on a device (`auto` or `cpu`)."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_measure, (name, model, wanted))
 
@@ -78,7 +80,7 @@ def _measure(name: str, model: Model, wanted: str) -> Cost:
     return Cost(
         name,
         sum(p.numel() for p in network.parameters()),
-        counter.get_total_flops() // 2,
+        counter.get_total_flops() // 2,  # torch counts a multiply-add as two operations.
         1000 * seconds,
         peak,
         environment()["device"],
@@ -86,7 +88,10 @@ def _measure(name: str, model: Model, wanted: str) -> Cost:
 
 
 def _inputs() -> tuple[Tensor, Tensor]:
-    """A photograph [1,3,256,256] in [0,1] and its mask [1,1,256,256]: a box, a quarter of it."""
+    """Return a photograph [1,3,256,256] in [0,1] with a black hole, and its mask [1,1,256,256].
+
+    The hole is a box in the middle, a quarter of the image.
+    """
     photo = resize_shorter(read_rgb(pictures("sample", "test", Path())[0].path), SIZE)
     image = torch.from_numpy(photo[:SIZE, :SIZE].copy()).permute(2, 0, 1)[None].float() / 255
     mask = torch.ones(1, 1, SIZE, SIZE)
@@ -96,7 +101,7 @@ def _inputs() -> tuple[Tensor, Tensor]:
 
 
 class Memory:
-    """The most memory that is in use from now on, beyond what is in use now."""
+    """The peak of the memory in use after its construction, less what was in use then."""
 
     STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
@@ -107,15 +112,17 @@ class Memory:
             torch.cuda.reset_peak_memory_stats()
             self.before = torch.cuda.memory_allocated() / MIB
         elif self.STATUS.exists():
-            self.CLEAR.write_text("5")  # Linux: the peak starts again from here
+            # Linux resets the peak VmHWM of a process when 5 is written here (man 5 proc).
+            self.CLEAR.write_text("5")
             self.before = self._of_process("VmRSS")
 
     def peak(self) -> float | None:
-        """MiB, or None where the system does not tell."""
+        """Return the peak in MiB, or None where the system does not tell."""
         if self.cuda:
             return torch.cuda.max_memory_allocated() / MIB - self.before
         return self._of_process("VmHWM") - self.before if self.STATUS.exists() else None
 
     def _of_process(self, field: str) -> float:
+        """Return a field of the process's status, which is in KiB, in MiB."""
         rows = (line.split() for line in self.STATUS.read_text().splitlines())
         return next(float(row[1]) for row in rows if row[0] == f"{field}:") / 1024

@@ -1,4 +1,4 @@
-"""Times of drawing masks and training batches."""
+"""The times of drawing masks and training batches."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from functools import partial
 
 from bench.config import override
 from bench.data.batches import Batches
-from bench.data.masks.generated import FAMILIES
-from bench.data.masks.sources import GeneratedMasks
+from bench.data.masks.family import REGISTRY, GeneratedMasks
 from bench.presets import preset
 from bench.profiling import samples
 from bench.profiling.timing import Row, median
 
 
 def data(repeats: int) -> list[Row]:
-    """Time 32 masks of each family, and four training batches of 8."""
+    """Time the drawing of 32 masks of each family, and of four training batches of 8."""
     rows = []
-    for family in FAMILIES:
+    for family in REGISTRY.all():
         source = GeneratedMasks((family,))
         seconds = median(partial(_draw_masks, source), repeats)
         rows.append(Row(f"{family} masks, 256 px", seconds, 32))

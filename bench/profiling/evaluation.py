@@ -1,4 +1,4 @@
-"""Times of the metrics."""
+"""The times of the metrics."""
 
 from __future__ import annotations
 

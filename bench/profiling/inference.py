@@ -1,4 +1,4 @@
-"""Times of filling."""
+"""The times of filling images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from bench.profiling.timing import Row, median
 
 
 def inference(repeats: int) -> list[Row]:
-    """Time the reference method at 256 pixels: batch 1 and 8, and with one mask's maps kept."""
+    """Time the reference method at 256 pixels, with batches of 1 and 8.
+
+    Each is also timed with the maps of one mask kept from an earlier pass.
+    """
     return [row for batch in (1, 8) for row in _batch(batch, repeats)]
 
 
@@ -28,11 +31,12 @@ def _batch(batch: int, repeats: int) -> list[Row]:
         rows = [Row(f"plain, batch {batch}, fp32", seconds, batch)]
         to_device(network, image.device)
         for precision in samples.precisions():
-            kind = torch.bfloat16 if precision == "bf16" else torch.float32
-            chosen = network.to(kind), image.to(kind), mask.to(kind)
+            dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+            cast, pictures, masks = network.to(dtype), image.to(dtype), mask.to(dtype)
             what = f"batch {batch}, {precision}"
-            rows.append(Row(what, median(partial(chosen[0], *chosen[1:]), repeats), batch, seconds))
-            kept = _maps_kept(*chosen, repeats)
+            whole = median(partial(cast, pictures, masks), repeats)
+            rows.append(Row(what, whole, batch, seconds))
+            kept = _maps_kept(cast, pictures, masks, repeats)
             rows.append(Row(f"{what}, one mask's maps kept", kept, batch, seconds))
     return rows
 

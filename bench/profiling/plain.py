@@ -1,7 +1,7 @@
-"""The plain way of a training step and of filling, as the released code has them.
+"""A plain training step and a plain filling, as in the released code.
 
-Its graph is kept through the critic's fakes, VGG runs three times, and the mask has three equal
-channels. Timed so that `speed` can say by how much the suite's own way is faster.
+The generator's graph is kept through the critic's fakes, VGG runs three times, and the mask has
+three equal channels. `speed` times them to say by how much the suite itself is faster.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bench.training.critic import TwoColumnCritic
 
 
 def output(network: ReusesMaps, image: Tensor, mask: Tensor) -> Tensor:
-    """Return the raw output, from a mask of three equal channels."""
+    """Return the raw output [B,3,H,W], computed from a mask of three equal channels."""
     return network.from_maps(image, mask, network.attention_maps(mask.expand(-1, 3, -1, -1)))
 
 
@@ -56,6 +56,7 @@ def step(
     loss.backward(retain_graph=True)
     optimizers[1].step()
 
+    # The weights and the L1 distance are those of the released code.
     found, targets = [features(x) for x in (raw, composite(raw, image, mask))], features(image)
     total = losses.pixel_loss(raw, image, mask, 6.0)
     total = total + 0.1 * losses.adversarial_loss(critic(raw, mask))

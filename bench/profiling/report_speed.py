@@ -1,4 +1,4 @@
-"""Time and memory of a report of 300,000 records: made-up runs, the real report."""
+"""The time and memory of a real report of 300,000 records from made-up runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bench.config import identity, override, to_dict
 from bench.core.files import write_json, write_text
 from bench.core.run_folder import RunFolder
 from bench.core.seeds import rng
-from bench.data.masks.generated import BUCKETS, bucket_label
+from bench.data.masks.buckets import BUCKETS, bucket_label
 from bench.evaluation import records
 from bench.presets import preset
 from bench.profiling.cost import Memory
@@ -30,22 +30,24 @@ MEASURED = [
     for metric in ("psnr", "ssim", "l1_percent")
     for region in ("composite", "raw", "hole")
 ] + [("lpips_alex", "composite")]
+"""Metrics and regions of the records."""
 RECORDS = len(METHODS) * SEEDS * PAIRS * len(MEASURED)
-
-
 Report = Callable[[list[RunFolder], Path], object]
-"""Writes the report of runs into a folder."""
+"""Function that writes the report of runs into a folder."""
 
 
 def reports(write: Report, repeats: int) -> list[Row]:
-    """Time all tables, plots and the page of made-up runs, once: files are read and written."""
+    """Time all tables, plots and the page of made-up runs, from files to files.
+
+    They are made once, whatever `repeats` is: a report takes long.
+    """
     seconds, peak = measure(write)
     memory = "" if peak is None else f", {peak:.0f} MiB at most"
     return [Row(f"report of {RECORDS:,} records{memory}", seconds)]
 
 
 def measure(write: Report) -> tuple[float, float | None]:
-    """Return seconds and MiB of a report, from files to files, in a process of its own."""
+    """Return the seconds and the peak MiB of a report, made in a process of its own."""
     with tempfile.TemporaryDirectory() as scratch:
         runs = [_run(Path(scratch), method, seed) for method in METHODS for seed in range(SEEDS)]
         with multiprocessing.get_context("spawn").Pool(1) as pool:
@@ -60,7 +62,7 @@ def _timed(write: Report, runs: list[RunFolder], out: Path) -> tuple[float, floa
 
 
 def _run(root: Path, method: str, seed: int) -> RunFolder:
-    """Write the folder of a run that never was: all that a report reads, with random numbers."""
+    """Write the folder of a made-up run: all files that a report reads, with random numbers."""
     run, config = RunFolder(root / f"{method}-{seed}"), override(preset("quick"), {"seed": seed})
     records.write(run.records, _records(method, seed))
     write_json(run.config, to_dict(config))
@@ -75,8 +77,10 @@ def _run(root: Path, method: str, seed: int) -> RunFolder:
 
 
 def _records(method: str, seed: int) -> pd.DataFrame:
+    """Draw the records of one run; their values fall as the hole ratio grows."""
     stream = rng(seed, "made-up records", METHODS.index(method))
     pair = np.arange(PAIRS)
+    # The pairs are spread evenly over the buckets, and their ratios over each bucket's (low, high].
     bucket = pair * len(BUCKETS) // PAIRS
     ratio = np.array(BUCKETS)[bucket, 0] + 0.1 * (pair % 100 + 1) / 100
     same: dict[str, Any] = dict.fromkeys(("image", "mask", "mask_hash", "fingerprint"), "made up")

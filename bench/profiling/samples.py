@@ -1,4 +1,4 @@
-"""What the timed work is done on: photographs, masks, and networks with random weights."""
+"""The material of the timed work: photographs, masks, and networks with random weights."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from bench.config import Config, override
 from bench.core import device
 from bench.data.batches import Batches
 from bench.data.inputs import Inputs
-from bench.data.masks.sources import GeneratedMasks
+from bench.data.masks.family import GeneratedMasks
 from bench.networks.initialisation import initialise
 from bench.networks.vgg_features import POOL3, PoolFeatures
 from bench.presets import preset
 
 
 def precisions() -> list[str]:
-    """Return fp32, and bf16 where the device has units for it."""
+    """Return the precisions to time: fp32, and bf16 where the device has units for it."""
     return ["fp32", *(["bf16"] if device.has_bf16_units(device.choose("auto")) else [])]
 
 
@@ -35,15 +35,16 @@ def inputs(batch: int, size: int) -> tuple[Tensor, Tensor]:
 
 
 def photographs(count: int, size: int) -> Tensor:
-    """Return crops [B,3,S,S] of the sample photographs, uint8."""
+    """Return `count` crops [B,3,S,S] of the sample photographs, uint8."""
     config = override(preset("quick"), {"size": size, "resize": size, "batch_size": count})
     return sample_batches(config)[0][0]
 
 
 @cache
 def sample_batches(config: Config) -> Batches:
-    """Return batches of the sample photographs; their pixels stay mapped without the folder."""
+    """Return the training batches of the sample photographs."""
     config = override(config, {"images": "sample", "masks": "shapes,strokes"})
+    # The pixels lie in files that are mapped into memory, and stay there without their folder.
     with tempfile.TemporaryDirectory() as folder:
         return Inputs(config, Path(folder)).train
 
@@ -63,5 +64,5 @@ def vgg16_features() -> PoolFeatures:
 
 
 def channels_last(x: Tensor) -> Tensor:
-    """Return a copy in the layout that convolutions are fastest in."""
+    """Return images in the channels-last layout, which is fastest for convolutions."""
     return x.contiguous(memory_format=torch.channels_last)

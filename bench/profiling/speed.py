@@ -1,7 +1,7 @@
 """The sections of `python -m bench speed`: how fast the suite is on this machine.
 
-Every figure is a median. Ratios are against a plain way of doing the same, timed in the same call.
-Networks have random weights, since time does not depend on them.
+Every figure is a median. Ratios compare with a plain way of doing the same work, timed in the same
+call. Networks have random weights, since the time does not depend on them.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ SECTIONS: dict[str, Callable[[int], list[Row]]] = {
     "data": data,
     "start": start,
 }
+"""Functions from a number of repeats to the rows of a section, by the section's name."""
 
 
 def machine() -> str:
-    """Return device, precision units and torch version in one line."""
+    """Describe device, precision units and torch version in one line."""
     facts, where = environment(), device.choose("auto")
     units = "with" if device.has_bf16_units(where) else "without"
     return f"{facts['device']}, {units} bf16 units, torch {facts['packages']['torch']}"

@@ -1,4 +1,4 @@
-"""Times of the commands that must answer at once."""
+"""The times of the commands that must answer at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.profiling.timing import Row, median
 
 
 def start(repeats: int) -> list[Row]:
-    """Time `--help` and `list` against `import torch`."""
+    """Time `--help` and `list`, and compare them with `import torch`."""
     plain = median(lambda: _python("-c", "import torch"), repeats)
     rows = [Row("import torch", plain)]
     for word in ("--help", "list"):

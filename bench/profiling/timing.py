@@ -1,4 +1,4 @@
-"""Median times, and the rows that the sections of `python -m bench speed` return."""
+"""The median time, and the rows that the sections of `python -m bench speed` return."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ class Row(NamedTuple):
 
 
 def median(work: Callable[[], object], repeats: int) -> float:
-    """Return the median seconds of `work` after one warm-up, the device's queue waited for."""
+    """Return the median seconds of `work`, after one warm-up.
+
+    The time includes the wait for the work that is queued on the device.
+    """
 
     def once() -> float:
         start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Times of training steps, whole and by part."""
+"""The times of training steps, whole and by part."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def training(repeats: int) -> list[Row]:
     """Time a step of the reference method at 256 pixels, batch 4, and in the quick preset."""
     config = override(preset("paper"), {"batch_size": 4, "features": "random"})
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        # In a process of its own: the allocator's settings cannot be taken back.
+        # The plain step needs a process of its own: `tune_cpu` set the allocator of this one, and
+        # that cannot be undone.
         seconds = pool.apply(plain.step_seconds, (repeats,))
     name = registry.reference().name
     rows = [Row(f"plain step, {name}, 256 px, batch 4, fp32", seconds, 4)]
@@ -56,7 +57,7 @@ def _parts(
     assert critic is not None
 
     def features() -> None:
-        with learner.accelerator.autocast():  # as `step_generator` computes them
+        with learner.accelerator.autocast():  # `step_generator` computes them so.
             learner.feature_terms(image, output, mask)
 
     return {
@@ -70,10 +71,11 @@ def _parts(
 def _learner(config: Config) -> CommonLearner:
     from accelerate.state import AcceleratorState
 
-    AcceleratorState._reset_state(reset_partial_state=True)  # one process, several precisions
+    # accelerate allows one precision per process; a reset allows the next.
+    AcceleratorState._reset_state(reset_partial_state=True)
     accelerator = make_accelerator(config)
     network = registry.reference().build(config.model)
     learner = CommonLearner(network, config, accelerator, 1)
-    if config.data.size == 256:
+    if config.data.size == 256:  # The paper's network is timed, but its weights need no download.
         learner.features = to_device(samples.vgg16_features(), accelerator.device)
     return learner

@@ -1,1 +1,1 @@
-"""Losses, critic and the trainer that every trainable method shares."""
+"""The losses, the critic and the trainer that all trainable methods share."""

@@ -21,11 +21,11 @@ from bench.training.critic import TwoColumnCritic
 from bench.training.learner import Learner, adam, detached, total
 
 SATURATED = 0.01
-"""Distance from 0 or 1 at which a sigmoid's slope is gone."""
+"""Distance of a mean score from 0 or 1 below which the critic's sigmoid has almost no slope."""
 
 
 class CommonLearner(Learner):
-    """The paper's objective; every method is trained by it that has none of its own."""
+    """The paper's objective (equation 18), which trains every method without one of its own."""
 
     def __init__(
         self, network: nn.Module, config: Config, accelerator: Accelerator, steps: int
@@ -53,7 +53,7 @@ class CommonLearner(Learner):
 
     @classmethod
     def check(cls, config: Config, images: int) -> None:
-        """Refuse sizes that the critic's strides of 2 do not divide."""
+        """Refuse sizes that the critic's strides of 2 do not divide, if there is a critic."""
         if config.objective.adversarial:
             multiple_of(
                 config,
@@ -72,20 +72,23 @@ class CommonLearner(Learner):
         return terms | self.step_generator(target, output, mask)
 
     def warning(self, row: Mapping[str, float]) -> str:
-        """Says so when the critic's sigmoid is saturated."""
+        """Return a warning where the critic's sigmoid is saturated, or nothing."""
         if self.critic is None or self.objective.critic_end != "sigmoid":
             return ""
         if all(min(row[name], 1 - row[name]) < SATURATED for name in ("real", "fake")):
             return (
                 f"the critic is saturated (scores {row['real']:.3f} real, {row['fake']:.3f} fake): "
-                "the adversarial loss teaches nothing; --critic-end linear avoids it"
+                "the generator learns nothing from it; --critic-end linear avoids this"
             )
         return ""
 
     def step_critic(
         self, critic: nn.Module, image: Tensor, output: Tensor, mask: Tensor, number: int
     ) -> dict[str, Tensor]:
-        """Update the critic on images and on the outputs of the generator."""
+        """Update the critic on true images and on outputs of the generator; both are [B,3,S,S].
+
+        `number` is the number of the step, which seeds the points of the gradient penalty.
+        """
         critic.requires_grad_(True)
         real, fake = critic(image, mask), critic(output, mask)
         stream = torch_rng(self.seed, "gradient penalty", number, self.accelerator.process_index)
@@ -98,8 +101,9 @@ class CommonLearner(Learner):
         )
 
     def step_generator(self, image: Tensor, output: Tensor, mask: Tensor) -> dict[str, Tensor]:
-        """Update the generator, given its output with a graph."""
+        """Update the generator, given its output [B,3,S,S] with the graph of its gradients."""
         terms = {"pixel": losses.pixel_loss(output, image, mask, self.objective.hole)}
+        # Accelerate puts autocast around prepared networks, not around these two.
         with self.accelerator.autocast():
             terms |= self.feature_terms(image, output, mask)
             if self.critic is not None:
@@ -109,13 +113,16 @@ class CommonLearner(Learner):
         return detached(terms | {"total": loss})
 
     def feature_terms(self, image: Tensor, output: Tensor, mask: Tensor) -> dict[str, Tensor]:
-        """Perceptual and style loss; the targets' features carry no graph."""
+        """Compute the perceptual and the style loss; gradients flow through the output alone.
+
+        Each is a sum over the raw output and, if `features_of` says so, the composite.
+        """
         with torch.no_grad():
             targets = self.features(image)
-        looked_at = [output]
+        compared = [output]
         if self.objective.features_of == "raw+composite":
-            looked_at.append(composite(output, image, mask))
-        found = [self.features(x) for x in looked_at]
+            compared.append(composite(output, image, mask))
+        found = [self.features(x) for x in compared]
         distance = self.objective.perceptual_distance
         return {
             "perceptual": total(losses.perceptual_loss(f, targets, distance) for f in found),

@@ -1,4 +1,4 @@
-"""The critic of Table 3: one column looks at the known part, the other at the hole."""
+"""The critic of Table 3, with one column for the known part and one for the hole."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import torch
 from torch import Tensor, nn
 
 LAYERS = 6
+"""Number of layers in each column; each has stride 2."""
 
 
 class TwoColumnCritic(nn.Module):
-    """Scores images [B,3,S,S] in [0,1] under masks [B,1,S,S]; 1 = known. Returns scores [B].
+    """The critic that scores [B] images [B,3,S,S] in [0,1] under masks [B,1,S,S], 1 = known.
 
-    22,316,417 parameters at size 256, width 64. The last kernel covers what six strides of 2 leave:
-    4x4 at 256 pixels, 2x2 at 128. `end` is the paper's `sigmoid`, which saturates easily, or
+    It has 22,316,417 parameters at size 256, width 64. The last kernel covers what six strides of 2
+    leave: 4x4 at 256 pixels, 2x2 at 128. `end` is the paper's `sigmoid`, which saturates easily, or
     `linear`, the usual end of a WGAN critic.
     """
 
@@ -27,7 +28,7 @@ class TwoColumnCritic(nn.Module):
         self.end = nn.Sigmoid() if end == "sigmoid" else nn.Identity()
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        """Scores [B]; in (0, 1) with the sigmoid end."""
+        """Return the scores [B]; they lie in (0, 1) with the sigmoid end."""
         columns = [self.known(image * mask), self.hole(image * (1 - mask))]
         scores: Tensor = self.end(self.last(torch.cat(columns, 1)).flatten())
         return scores
@@ -37,7 +38,7 @@ def _column(channels: list[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(channels):
         layers.append(nn.Conv2d(inputs, outputs, 4, 2, 1))
-        if layers[1:]:
+        if layers[1:]:  # Table 3 has no norm after the first layer.
             layers.append(nn.BatchNorm2d(outputs))
         layers.append(nn.LeakyReLU(0.2))
     return nn.Sequential(*layers)

@@ -19,22 +19,22 @@ MakeOptimizer = Callable[[Any], torch.optim.Optimizer]
 
 
 class Learner(ABC):
-    """Trains one network by one objective. The trainer calls its methods and knows no more.
+    """The training of one network by one objective; the trainer calls its methods alone.
 
     Required:
 
     - `terms`: names of all scalars that `step` may return, in the order of the log's columns.
-    - `step(holed, mask, target, number)`: one update. Called once a batch.
+    - `step(holed, mask, target, number)`: make one update. Called once for each batch.
 
     Optional:
 
     - `__init__`: initialise the network, and `prepare` it and any critic with their optimizers.
       Called once, before a checkpoint is loaded.
     - `check(config, images)`: refuse settings. Called before anything is built.
-    - `shown`: the terms in the progress bar.
-    - `warning(row)`: tell of a training that goes wrong. Called at every row of the log.
+    - `shown`: names of the terms in the progress bar.
+    - `warning(row)`: report a training that goes wrong. Called for every row of the log.
 
-    `steps` is the whole budget, for objectives with phases. A phase must follow from the number of
+    `steps` is the whole budget, for objectives with phases. A phase must depend on the number of
     the step alone, so that a resumed run continues as if it had never stopped. An example:
 
         class Distance(Learner):
@@ -62,12 +62,12 @@ class Learner(ABC):
 
     @classmethod
     def check(cls, config: Config, images: int) -> None:
-        """Raise a `UserError` for settings that cannot work with `images` images a process."""
+        """Raise a `UserError` for settings that cannot work with `images` images per process."""
         return
 
     @abstractmethod
     def step(self, holed: Tensor, mask: Tensor, target: Tensor, number: int) -> dict[str, Tensor]:
-        """Update the networks once, and return detached scalars before their weights.
+        """Update the networks once, and return the detached terms, not yet multiplied by weights.
 
         `holed` [B,3,S,S] in [0,1] has black holes, `mask` [B,1,S,S] is 1 where known, and `target`
         [B,3,S,S] holds the true pixels. Only `holed` and `mask` may be given to the network that is
@@ -75,7 +75,7 @@ class Learner(ABC):
         """
 
     def warning(self, row: Mapping[str, float]) -> str:
-        """Return what a row of the log tells of a training that goes wrong, or nothing."""
+        """Return a warning if a row of the log shows a training that goes wrong, or nothing."""
         return ""
 
     def prepare(
@@ -83,7 +83,8 @@ class Learner(ABC):
     ) -> tuple[nn.Module, torch.optim.Optimizer]:
         """Return the network, ready to train on its device and in all processes, and its optimizer.
 
-        `parameters` are optimizer groups; by default, all of the network's in one.
+        `make` makes the optimizer from `parameters`, which may be groups; by default these are all
+        parameters of the network, in one group.
         """
         network = to_device(network, self.accelerator.device).train()
         optimizer = make(network.parameters() if parameters is None else parameters)
@@ -93,9 +94,9 @@ class Learner(ABC):
         return prepared
 
     def bare(self, network: nn.Module) -> nn.Module:
-        """Return a prepared network frozen and without its summing of gradients over processes.
+        """Return a prepared network, frozen, and without the sum of its gradients over processes.
 
-        For the pass in which a critic teaches a generator and must not learn itself.
+        It is for the pass in which a critic teaches a generator and must not learn itself.
         """
         inner: nn.Module = self.accelerator.unwrap_model(network)
         return inner.requires_grad_(False)
@@ -108,7 +109,7 @@ class Learner(ABC):
 
 
 def adam(lr: float, betas: tuple[float, float]) -> MakeOptimizer:
-    """Return a maker of fused Adam optimizers."""
+    """Return a function that makes fused Adam optimizers."""
     return partial(torch.optim.Adam, lr=lr, betas=betas, fused=True)
 
 

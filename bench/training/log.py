@@ -1,4 +1,4 @@
-"""The training log: CSV files, and TensorBoard where it is installed."""
+"""The training log, as CSV files and, where it is installed, for TensorBoard."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from bench.core.run_folder import RunFolder
 
 
 class TrainingLog:
-    """Writes losses, validation PSNR and scalar parameters by step into a run's folder.
+    """The tables of losses, validation PSNR and scalar parameters by step in a run's folder.
 
     A resumed run drops the rows after its checkpoint, so the files read as if it had never stopped.
+    A log that is not `active` writes nothing: of several processes, one writes.
     """
 
     def __init__(self, folder: RunFolder, terms: Sequence[str], start: int, active: bool) -> None:
@@ -40,17 +41,18 @@ class TrainingLog:
             self.board = SummaryWriter(str(folder.tensorboard), purge_step=start)  # type: ignore[no-untyped-call]
 
     def add(self, step: int, terms: Mapping[str, Tensor], images: int) -> None:
-        """Add one step's terms to the running means; nothing is read back from the device."""
+        """Add one step's terms to the running means."""
+        # The sums stay on the device: reading one back would wait for the device at every step.
         self.step, self.images = step, self.images + images
         self.counts.update(terms.keys())
         for name, value in terms.items():
             self.sums[name] = self.sums[name] + value if name in self.sums else value
 
     def write(self) -> dict[str, float]:
-        """Write the means since the last row, and return them.
+        """Write the means since the last row as a new row, and return the row.
 
-        A term's mean is over the steps that had it; one that none had (in another phase of the
-        training) is an empty cell.
+        The mean of a term is over the steps that had it. A term that none had, because it belongs
+        to another phase of the training, is an empty cell.
         """
         means = {name: value.item() / self.counts[name] for name, value in self.sums.items()}
         now = time.perf_counter()
@@ -61,11 +63,11 @@ class TrainingLog:
         return row
 
     def write_validation(self, step: int, psnr: float) -> None:
-        """Write a validation's mean composite PSNR."""
+        """Write the mean composite PSNR of a validation, dB."""
         self._append(self.folder.validation, {"step": float(step), "psnr": psnr}, ["step", "psnr"])
 
     def write_scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Write the network's scalar parameters, where it has any; step 0 is the start."""
+        """Write the network's scalar parameters, if it has any; step 0 is before training."""
         if values:
             self._append(self.folder.scalars, {"step": float(step), **values}, ["step", *values])
 
@@ -98,7 +100,7 @@ class TrainingLog:
 
 
 def _truncate(path: Path, start: int) -> None:
-    """Keep the header and the rows up to step `start`; a half-written last row goes too."""
+    """Keep the header and the rows up to step `start`; drop a half-written last row too."""
     if start == 0:
         path.unlink(missing_ok=True)
     if not path.exists():

@@ -1,7 +1,7 @@
 """The terms of the objective, each a pure function (equations 14-17).
 
-Images are [B,3,H,W] in [0,1]; masks [B,1,H,W], 1 = known; features are lists of [B,C,H,W], one per
-pooling layer; scores are [B]. Every term is a scalar tensor.
+Images are [B,3,H,W] in [0,1], and masks [B,1,H,W] with 1 = known. Features are lists of [B,C,H,W],
+one per pooling layer. Scores are [B]. Every term is a scalar tensor.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from torch import Tensor
 
 
 def pixel_loss(output: Tensor, image: Tensor, mask: Tensor, hole: float = 1.0) -> Tensor:
-    """Mean |output - image| (equation 14), hole pixels weighted by `hole` (released code: 6)."""
+    """Return the mean of |output - image| (equation 14).
+
+    Pixels of the hole are weighted by `hole`, which is 6 in the released code.
+    """
     error = (output - image).abs()
     return error.mean() if hole == 1.0 else (error * (mask + hole * (1 - mask))).mean()
 
@@ -21,9 +24,9 @@ def pixel_loss(output: Tensor, image: Tensor, mask: Tensor, hole: float = 1.0) -
 def perceptual_loss(
     features: Sequence[Tensor], targets: Sequence[Tensor], distance: str = "l2"
 ) -> Tensor:
-    """Distance of features, averaged over elements and layers (equation 15).
+    """Return the distance of features, averaged over elements and layers (equation 15).
 
-    The paper squares the L2 norm; the released code takes `l1`.
+    `distance` is `l2`, the square of the L2 norm as in the paper, or `l1` as in the released code.
     """
     power = 2 if distance == "l2" else 1
     terms = [
@@ -34,39 +37,43 @@ def perceptual_loss(
 
 
 def gram(features: Tensor) -> Tensor:
-    """Gram matrices [B,C,C] of features [B,C,H,W], divided by C·H·W."""
+    """Compute the Gram matrices [B,C,C] of features [B,C,H,W], divided by C·H·W."""
     batch, channels, height, width = features.shape
-    # Positions before channels: no copy where the layout is channels-last.
+    # Positions come before channels: this needs no copy where the layout is channels-last.
     flat = features.permute(0, 2, 3, 1).reshape(batch, height * width, channels).float()
     return flat.mT @ flat / (channels * height * width)
 
 
 def style_loss(features: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
-    """L1 distance of Gram matrices over C², averaged over images and layers (equation 16)."""
+    """Return the L1 distance of Gram matrices over C², averaged over images and layers.
+
+    This is equation 16.
+    """
     terms = [(gram(f) - gram(t)).abs().mean() for f, t in zip(features, targets, strict=True)]
     return torch.stack(terms).mean()
 
 
 def critic_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """E[D(fake)] - E[D(real)], which the critic minimises (equation 17): it falls when real rises.
+    """Return E[D(fake)] - E[D(real)], which the critic minimises (equation 17).
 
-    The released code has the sign of D(real) wrong.
+    It falls when the scores of real images rise. The released code has the sign of D(real) wrong.
     """
     return fake.float().mean() - real.float().mean()
 
 
 def adversarial_loss(fake: Tensor) -> Tensor:
-    """-E[D(fake)], which the generator minimises (equation 17)."""
+    """Return -E[D(fake)], which the generator minimises (equation 17)."""
     return -fake.float().mean()
 
 
 def between(real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
-    """Points mix·real + (1-mix)·fake that ask for gradients; `mix` is [B,1,1,1]."""
+    """Return the points mix·real + (1-mix)·fake, set to need gradients; `mix` is [B,1,1,1]."""
     return (mix * real + (1 - mix) * fake).detach().requires_grad_()
 
 
 def slope_penalty(scores: Tensor, points: Tensor) -> Tensor:
-    """E[(|grad D(x)|_2 - 1)²] of scores [B] at the points [B,3,H,W] they were computed from."""
+    """Return E[(|grad D(x)|_2 - 1)²], given the scores D(x) [B] of the points x [B,3,H,W]."""
+    # The sum's gradient is each score's own, except for what batch norm mixes between images.
     (slopes,) = torch.autograd.grad(scores.float().sum(), points, create_graph=True)
     penalty: Tensor = (slopes.flatten(1).norm(dim=1) - 1).square().mean()
     return penalty
@@ -79,6 +86,6 @@ def gradient_penalty(
     mask: Tensor,
     mix: Tensor,
 ) -> Tensor:
-    """The penalty of equation 17, at x = mix·real + (1-mix)·fake; `mix` is [B,1,1,1]."""
+    """Return the penalty of equation 17, at x = mix·real + (1-mix)·fake; `mix` is [B,1,1,1]."""
     points = between(real, fake, mix)
     return slope_penalty(critic(points, mask), points)

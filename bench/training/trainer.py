@@ -1,4 +1,4 @@
-"""The trainer loop: one for every trainable method, on Hugging Face accelerate."""
+"""The training loop of all trainable methods, on Hugging Face accelerate."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ from bench.training.log import TrainingLog
 
 log = logging.getLogger(__name__)
 KEPT_CHECKPOINTS = 2
+"""Number of newest checkpoints that stay on the disk; older ones are removed."""
 
 
 class Trainer:
-    """Trains one network in a run's folder, from its last checkpoint where there is one."""
+    """The training of one network in a run's folder, from its last checkpoint if there is one."""
 
     def __init__(
         self,
@@ -56,9 +57,10 @@ class Trainer:
         self.warned = False
 
     def train(self) -> None:
-        """Train to the end of the budget and save the weights."""
+        """Train to the end of the budget and write the weights."""
         start = self._resume()
-        with self._log(start) as rows:
+        active = self.accelerator.is_main_process
+        with TrainingLog(self.folder, self.learner.terms, start, active) as rows:
             if start == 0:
                 rows.write_scalars(0, self._scalars())
             for step, terms in self._steps(start):
@@ -70,15 +72,15 @@ class Trainer:
                     rows.write_scalars(step, self._scalars())
                 if _due(step, self.config.training.checkpoint_every, self.steps):
                     self._checkpoint(step)
-        if self.accelerator.is_main_process:
+        if active:
             weights.write(self.folder.weights, self.network)
         self.accelerator.wait_for_everyone()
 
     def _steps(self, start: int) -> Iterator[tuple[int, dict[str, Tensor]]]:
-        """(steps done, terms of the last) from `start` on, with progress."""
+        """Yield (steps done, terms of the last step) from step `start` on; show the progress."""
         loader = DataLoader(
             self.batches,
-            batch_size=None,
+            batch_size=None,  # Each item is a whole batch already.
             sampler=range(start, self.steps),
             num_workers=self.config.training.workers,
             pin_memory=self.accelerator.device.type == "cuda",
@@ -101,7 +103,10 @@ class Trainer:
         return moved.to(torch.float32, memory_format=torch.channels_last)
 
     def _validate(self, step: int) -> float:
-        """Mean PSNR on the validation pairs, and a sample picture of the first of each bucket."""
+        """Return the mean PSNR of the validation pairs in dB, and save sample pictures.
+
+        The main process alone measures; the others wait, and get NaN.
+        """
         value = math.nan
         if self.accelerator.is_main_process:
             where, batch = self.accelerator.device, self.config.evaluation.eval_batch
@@ -111,7 +116,7 @@ class Trainer:
         return value
 
     def _scalars(self) -> dict[str, float]:
-        """The scalars that the network's modules tell, as LBAM's attention does, by name."""
+        """Return the scalars by name that the network's modules offer, such as LBAM's attention."""
         return {
             f"{name}.{key}": value.item()
             for name, module in self.network.named_modules()
@@ -120,6 +125,7 @@ class Trainer:
         }
 
     def _save_samples(self, step: int) -> None:
+        """Save one picture: holes in white, composites and true images, one row for each pair."""
         shown = self.validation.manifest.first_of_buckets
         images, masks = (self._to_device(x) for x in self.validation.batch(shown))
         image = images / 255
@@ -128,19 +134,18 @@ class Trainer:
         columns = [torch.cat(list(x), 1) for x in (holes, output, image)]
         save_picture(self.folder.samples / f"{step:06d}.png", torch.cat(columns, 2))
 
-    def _log(self, start: int) -> TrainingLog:
-        active = self.accelerator.is_main_process
-        return TrainingLog(self.folder, self.learner.terms, start, active)
-
     def _warn(self, step: int, row: dict[str, float]) -> None:
-        """Pass on the learner's first warning."""
+        """Log the first warning of the learner, and no later one."""
         text = "" if self.warned else self.learner.warning(row)
         if text:
             self.warned = True
             log.warning("step %d: %s", step, text)
 
     def _checkpoint(self, step: int) -> None:
-        """Networks, optimizers, random states and position, in a folder that is whole or absent."""
+        """Write networks, optimizers, random states and position to a folder.
+
+        The folder is written under another name and renamed, so that it is whole or absent.
+        """
         final = self.folder.checkpoints / f"{step:08d}"
         temporary = final.with_name(f".{final.name}")
         if self.accelerator.is_main_process:
@@ -156,7 +161,7 @@ class Trainer:
                 shutil.rmtree(old)
 
     def _resume(self) -> int:
-        """Load the last checkpoint; the number of steps already done."""
+        """Load the last checkpoint, if there is one; return the number of steps already done."""
         found = checkpoints(self.folder)
         if not found:
             return 0
@@ -167,7 +172,7 @@ class Trainer:
 
 
 def make_accelerator(config: Config) -> Accelerator:
-    """The accelerator for a config's device and precision."""
+    """Return the accelerator for a config's device and precision."""
     where = device.choose(config.training.device)
     settings: dict[str, Any] = {
         "cpu": where.type == "cpu",
@@ -179,7 +184,7 @@ def make_accelerator(config: Config) -> Accelerator:
 
 
 def total_steps(config: Config, images: int) -> int:
-    """The budget in steps: `steps`, or `epochs` over that many images."""
+    """Return the budget in steps: `steps`, or `epochs` over that many images."""
     training = config.training
     return training.steps or math.ceil(training.epochs * images / training.batch_size)
 

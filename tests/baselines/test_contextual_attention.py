@@ -116,16 +116,18 @@ def test_a_sample_does_not_depend_on_the_others() -> None:
     x = features(len(masks))
     together = contextual_attention(x, torch.cat(list(masks.values())))
     for k, mask in enumerate(masks.values()):
-        assert torch.allclose(together[k], contextual_attention(x[k : k + 1], mask)[0], atol=1e-6)
+        # Other batch sizes sum in another order, and a softmax of ten times the cosines magnifies
+        # that; an answer that looked at another sample would differ by some tenths.
+        assert torch.allclose(together[k], contextual_attention(x[k : k + 1], mask)[0], atol=1e-4)
     net = network().eval()
-    image = torch.rand(2, 3, 32, 32)
+    image = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     mask = torch.ones(2, 1, 32, 32)
     mask[0, :, 4:9, 4:20] = 0
     mask[1, :, 10:30, 2:12] = 0
     both = net(image, mask)
     for k in range(2):
         alone = net(image[k : k + 1], mask[k : k + 1])[0]
-        assert torch.allclose(both[k], alone, atol=1e-5)
+        assert torch.allclose(both[k], alone, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["huge", "grid", "all"])
@@ -291,7 +293,7 @@ def test_a_rate_that_it_does_not_bear_is_lowered_and_said(
         rates = [learner(METHOD, lr=lr).optimizer.param_groups[0]["lr"] for lr in (1e-4, 3e-3)]
     assert rates == [1e-4, 3e-4]
     assert [r.message for r in caplog.records] == [
-        "contextual attention trains at 0.0003, not 0.003: it has no norms"
+        "contextual attention trains at the rate 0.0003, not 0.003: it has no norms"
     ]
 
 

@@ -1,1 +1,1 @@
-"""Photographs: where they come from and how they are decoded."""
+"""Photographs: where they come from, one file a source, and how they are decoded."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.error import URLError
 
 from bench.core.errors import UserError
-from bench.data.images.sources import SPLITS
+from bench.data.images.source import SPLITS, ImageRequest, Picture, image_source, list_folder
 
 URL = "http://www.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/BSR/BSR_bsds500.tgz"
 INSIDE = "BSR/BSDS500/data/images"
@@ -23,8 +23,14 @@ DIGESTS = {
 """SHA-256 over names and bytes of each split's JPEGs, in the order of their names."""
 
 
+@image_source("bsds500", "BSDS500: 200, 100 and 200 photographs; downloaded if missing")
+def bsds500(request: ImageRequest) -> list[Picture]:
+    """Return the photographs of one of its standard splits."""
+    return list_folder(locate(request.root) / request.split)
+
+
 def locate(root: Path) -> Path:
-    """The folder with `train`, `val` and `test` under `root`; downloaded there if it is missing."""
+    """Return the folder with `train`, `val` and `test` under `root`, downloading it if missing."""
     for folder in (root / "bsds500", root, root / INSIDE):
         if all((folder / split).is_dir() for split in SPLITS):
             return folder
@@ -32,7 +38,7 @@ def locate(root: Path) -> Path:
 
 
 def split_digest(folder: Path) -> str:
-    """Digest of the JPEGs in one split's folder, comparable with `DIGESTS`."""
+    """Return the digest of the JPEGs in one split's folder, as `DIGESTS` holds them."""
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.jpg")):
         digest.update(path.name.encode())
@@ -41,6 +47,7 @@ def split_digest(folder: Path) -> str:
 
 
 def _download(target: Path) -> Path:
+    # Fetched into a scratch folder and moved at the end: a half-done download is never used.
     if target.exists():
         raise UserError(f"{target} lacks one of train, val, test; complete it, or move it away")
     try:

@@ -16,7 +16,10 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", "
 
 
 def open_image(path: Path) -> Image.Image:
-    """The decoded picture as stored, upright by its EXIF orientation; a damaged file is named."""
+    """Return the decoded picture, upright by its EXIF orientation.
+
+    A file that is missing, damaged or no picture is a `UserError` that names it.
+    """
     try:
         with Image.open(path) as picture:
             picture.load()
@@ -30,12 +33,12 @@ def open_image(path: Path) -> Image.Image:
 
 
 def read_rgb(path: Path) -> Pixels:
-    """A picture as uint8 RGB: 16 bits scaled down, gray and palette expanded, alpha over white."""
+    """Read a picture as [H,W,3] in 0..255: 16 bits scaled, gray expanded, alpha over white."""
     return np.asarray(to_rgb(open_image(path)))
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:
-    """Any PIL mode to RGB, 8 bits."""
+    """Convert a picture of any PIL mode to RGB, 8 bits."""
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         return Image.fromarray(_to_8_bits(np.asarray(picture))).convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
@@ -56,6 +59,6 @@ def resize_shorter(pixels: Pixels, shorter: int) -> Pixels:
 
 
 def _to_8_bits(values: NDArray[np.generic]) -> Pixels:
-    """Gray values of more than 8 bits: integers are 16-bit samples, floats lie in [0, 1]."""
+    """Scale gray values of more than 8 bits: integers are 16-bit samples, floats lie in [0, 1]."""
     top = 1.0 if values.dtype.kind == "f" else 65535.0
     return np.clip(np.round(values.astype(np.float64) * (255 / top)), 0, 255).astype(np.uint8)

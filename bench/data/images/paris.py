@@ -6,7 +6,13 @@ from pathlib import Path
 
 from bench.core.errors import UserError
 from bench.core.seeds import rng
-from bench.data.images.sources import Picture, Split, list_folder, missing
+from bench.data.images.source import (
+    ImageRequest,
+    Picture,
+    image_source,
+    list_folder,
+    missing,
+)
 
 # The archive of the training images holds their folder a second time; the inner one is meant.
 TRAIN = ("paris_train_original/paris_train_original", "paris_train_original")
@@ -15,11 +21,16 @@ VALIDATION = 100
 """Training photographs held out, of 14,900; never more than half of those there are."""
 
 
-def pictures(root: Path, split: Split) -> list[Picture]:
-    """The photographs of one split; `val` is drawn from the training folder with a fixed seed."""
-    if split == "test":
-        return list_folder(_locate(root, TEST))
-    folder = _locate(root, TRAIN)
+@image_source("paris", "Paris StreetView: 14,900 photographs, 100 for testing; on request")
+def paris(request: ImageRequest) -> list[Picture]:
+    """Return the photographs of one split.
+
+    The published set has no validation images: `val` is drawn from the training folder with a fixed
+    seed.
+    """
+    if request.split == "test":
+        return list_folder(_locate(request.root, TEST))
+    folder = _locate(request.root, TRAIN)
     everything = list_folder(folder)
     if len(everything) < 2:
         raise UserError(
@@ -28,7 +39,8 @@ def pictures(root: Path, split: Split) -> list[Picture]:
         )
     count = min(VALIDATION, len(everything) // 2)
     held_out = set(rng(0, "paris validation").permutation(len(everything))[:count].tolist())
-    return [p for i, p in enumerate(everything) if (i in held_out) == (split == "val")]
+    wanted = request.split == "val"
+    return [p for i, p in enumerate(everything) if (i in held_out) == wanted]
 
 
 def _locate(root: Path, layouts: tuple[str, ...]) -> Path:

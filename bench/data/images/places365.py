@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.core.errors import UserError
 from bench.core.seeds import rng
-from bench.data.images.sources import Picture, Split, missing
+from bench.data.images.source import ImageRequest, Picture, Split, image_source, missing
 
 CATEGORIES = (
     "/a/apartment_building/outdoor",
@@ -26,13 +26,15 @@ PER_CATEGORY = 5000
 """Training images of each category, at most."""
 
 
-def pictures(root: Path, split: Split) -> list[Picture]:
-    """The images of one split, `val` and `test` being halves of the published validation images.
+@image_source("places365", "Places365-standard: the paper's ten categories, 5,000 each")
+def places365(request: ImageRequest) -> list[Picture]:
+    """Return the images of one split; `val` and `test` are halves of the published validation set.
 
-    Draws have a fixed seed for each category. High-resolution images are taken where their folder
-    is there, else those of 256x256 pixels, which the set's authors squashed to a square.
+    The labels of the published test set are secret, so its categories cannot be chosen. Draws have
+    a fixed seed for each category. High-resolution images are taken where their folder is there,
+    else those of 256x256 pixels, which the set's authors squashed to a square.
     """
-    folder = root / "places365"
+    folder, split = request.root / "places365", request.split
     data = _open(folder, "train-standard" if split == "train" else "val")
     below = Path(data.images_dir)
     if not below.is_dir():
@@ -50,7 +52,7 @@ def pictures(root: Path, split: Split) -> list[Picture]:
 
 
 def _open(folder: Path, published: str) -> Any:
-    """torchvision's data set, of which only the lists are read."""
+    """Open torchvision's data set, of which only the lists are read."""
     from torchvision.datasets import Places365
 
     large = "data_large_standard" if published == "train-standard" else "val_large"
@@ -61,7 +63,7 @@ def _open(folder: Path, published: str) -> Any:
 
 
 def _files(data: Any, category: str) -> list[Path]:
-    """The images of a category, sorted."""
+    """Return the images of a category, sorted."""
     target = data.class_to_idx[category]
     return sorted(Path(file) for file, its in data.imgs if its == target)
 

@@ -1,1 +1,1 @@
-"""Masks: generated families, files, and published sets."""
+"""Masks: drawn families and sets of files, one file each; buckets of hole ratios; polarity."""

@@ -1,4 +1,4 @@
-"""Masks that stand in a list: how training draws from it and how test buckets are filled."""
+"""Masks in a list: how training draws from it, and how test buckets are filled."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from bench.core.errors import UserError
 from bench.core.seeds import rng
-from bench.data.masks.generated import BUCKETS, Mask, bucket_label, bucket_of, hole_ratio, within
+from bench.data.masks.buckets import BUCKETS, Mask, bucket_label, bucket_of, hole_ratio, within
 
 log = logging.getLogger(__name__)
 Claim = tuple[str, tuple[float, float], float]
@@ -20,28 +20,40 @@ Claim = tuple[str, tuple[float, float], float]
 
 
 class MaskList(ABC):
-    """Masks that can be listed: training draws from the list, buckets are filled in its order."""
+    """The base of mask sources that can list their masks; a `MaskSource`.
+
+    Required are `name`, `digest`, `names` and `read`; optional is `claimed`. Training draws from
+    the list, and test buckets are filled in a seeded order of it.
+    """
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """What records and errors call it."""
+        """The name in manifests and errors. It holds no path."""
+
+    @property
+    @abstractmethod
+    def digest(self) -> str:
+        """What the masks are, wherever they lie; part of the identity of a training."""
 
     @property
     @abstractmethod
     def names(self) -> Sequence[str]:
-        """One name for each mask."""
+        """The name of each mask, by index."""
 
     @abstractmethod
     def read(self, index: int, size: int) -> Mask:
-        """One mask of the list, [size,size]."""
+        """Return one mask of the list, [size,size], 1 = known."""
 
     def claimed(self, index: int) -> tuple[float, float] | None:
-        """The range of hole ratios that the mask's name stands for, if it stands for one."""
+        """Return the range (low, high] of hole ratios that a mask's name stands for, if it does.
+
+        The measured ratio decides; names that are wrong are counted in a warning.
+        """
         return None
 
     def training(self, size: int, ratio: tuple[float, float], seed: int, position: int) -> Mask:
-        """A mask drawn at random and perhaps mirrored; the masks keep the ratios they have."""
+        """Return a mask drawn at random and perhaps mirrored; it keeps the hole ratio it has."""
         stream = rng(seed, "training masks", position)
         mask = self.read(int(stream.integers(len(self.names))), size)
         for axis in (0, 1):
@@ -52,7 +64,10 @@ class MaskList(ABC):
     def by_bucket(
         self, size: int, seed: int, purpose: str, count: int
     ) -> dict[str, list[tuple[str, Mask]]]:
-        """Masks in seeded order, each in the bucket of its measured ratio, until all are full."""
+        """Return masks in a seeded order, each in the bucket of its measured ratio.
+
+        Reading stops when all buckets hold `count`: a large set is not measured whole.
+        """
         found: dict[str, list[tuple[str, Mask]]] = {bucket_label(b): [] for b in BUCKETS}
         claims: list[Claim] = []
         order = rng(seed, f"{purpose} mask files").permutation(len(self.names))
@@ -70,7 +85,7 @@ class MaskList(ABC):
         return found
 
     def load(self, name: str, size: int) -> Mask:
-        """The mask of that name."""
+        """Return the mask of that name; an unknown name is a `UserError`."""
         if name not in self._index:
             raise UserError(
                 f"mask {name} of the manifest is not in {self.name}; "

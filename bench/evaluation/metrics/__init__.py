@@ -1,1 +1,1 @@
-"""Metrics, one file each; every file here is found by itself."""
+"""The metrics, one file each; every file here is found without being listed."""

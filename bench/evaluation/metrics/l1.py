@@ -1,4 +1,4 @@
-"""Mean absolute error."""
+"""The mean absolute error."""
 
 from __future__ import annotations
 
@@ -14,5 +14,8 @@ if TYPE_CHECKING:
 @metric("l1_percent", label="mean L1", unit="%", higher_is_better=False, digits=2, order=3,
         regions=("composite", "raw", "hole"))  # fmt: skip
 def l1_percent(output: Tensor, target: Tensor, hole: Tensor | None = None) -> Tensor:
-    """Return 100 x the mean absolute error of values in [0,1], over pixels and channels, [B]."""
+    """Return 100 times the mean absolute error of each image, [B].
+
+    The error is that of values in [0,1], averaged over pixels and channels.
+    """
     return mean_over((output - target).abs(), hole) * (100 / RANGE)

@@ -1,4 +1,4 @@
-"""LPIPS by the lpips package, with real backbone weights or not at all."""
+"""The metric LPIPS, by the lpips package, with trained backbone weights or not at all."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from bench.config import Evaluation
 
 BACKBONES = {"alex": "AlexNet", "vgg": "VGG-16"}
+"""Titles of the networks whose features are compared, by lpips' names."""
 
 
 def build(backbone: str, file: Path | None, download: bool) -> nn.Module:
-    """Return LPIPS v0.1 with `alex` or `vgg`: call it with two images [B,3,H,W] in [-1,1].
+    """Return LPIPS v0.1 with `alex` or `vgg`, a module of two images [B,3,H,W] in [-1,1].
 
     The package ships the linear heads. The backbone's ImageNet weights come from `file`, from
     torch hub's cache, or, where `download` allows it, from torchvision. A damaged `file` is a
-    `UserError`; weights that cannot be had raise `MissingWeightsError`.
+    `UserError`; weights that are not available raise `MissingWeightsError`.
     """
     import lpips
 
     from bench.networks import weights
 
     state = weights.read(file) if file else _torchvision_state(backbone, download)
-    # pnet_rand leaves the backbone untrained: the package would download it by itself.
+    # pnet_rand leaves the backbone untrained: otherwise the package would download its weights.
     model: nn.Module = lpips.LPIPS(net=backbone, pnet_rand=True, verbose=False)
     network: nn.Module = model.get_submodule("net")
-    names = {
-        f"features.{name.partition('.')[2]}": name for name in network.state_dict()
-    }  # lpips cuts torchvision's `features` into slices but keeps their numbers
+    # lpips cuts torchvision's `features` into slices, but the layers keep their numbers.
+    names = {f"features.{name.partition('.')[2]}": name for name in network.state_dict()}
     wanted = {theirs: network.state_dict()[ours] for theirs, ours in names.items()}
     found = {k: v for k, v in state.items() if k.startswith("features.")}
     weights.check(found, wanted, f"{file or 'torchvision'} ({backbone} features)")
@@ -46,7 +46,7 @@ def build(backbone: str, file: Path | None, download: bool) -> nn.Module:
 def distance(
     model: nn.Module, output: Tensor, target: Tensor, hole: Tensor | None = None
 ) -> Tensor:
-    """Return LPIPS [B] of images in [-1,1]."""
+    """Return LPIPS [B] of images [B,3,H,W] in [-1,1]; the hole is not used."""
     result: Tensor = model(output, target)
     return result.flatten().double()
 
@@ -74,19 +74,20 @@ def _torchvision_state(backbone: str, download: bool) -> dict[str, Tensor]:
     return torchvision_state(BACKBONES[backbone], entry, advice, download)
 
 
-for backbone, title in BACKBONES.items():
+for key, title in BACKBONES.items():
     REGISTRY.add(
-        f"lpips_{backbone}",
+        f"lpips_{key}",
         Metric(
-            name=f"lpips_{backbone}",
+            name=f"lpips_{key}",
             label=f"LPIPS, {title}",
             higher_is_better=False,
             order=4,
             input_range=(-1.0, 1.0),
-            load=partial(_load, backbone),
-            wanted=partial(_chosen, backbone),
+            load=partial(_load, key),
+            wanted=partial(_chosen, key),
         ),
     )
+# With LPIPS off, one metric without numbers stays, whose note tells the reader why.
 REGISTRY.add(
     "lpips",
     Metric(

@@ -1,4 +1,4 @@
-"""The definition of a metric, and the registry of all metrics. Imports no torch."""
+"""The definition of a metric, and the registry of all metrics; it imports no torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bench.config import Evaluation
 
 Region = Literal["composite", "raw", "hole"]
-"""Pixels that a metric looks at: the composite (known pixels kept), the raw output, or the hole."""
+"""Pixels that a metric compares: the composite (known pixels kept), the raw output, or the hole."""
 
 MetricFunction = Callable[..., "Tensor"]
 """Function `(output, target, hole=None)` that returns one number per image, [B], float64."""
@@ -25,7 +25,7 @@ MetricFunction = Callable[..., "Tensor"]
 class Metric:
     """A number that compares a filled image with the true one.
 
-    Evaluator, tables, plots and page take all that they know of a metric from here.
+    The evaluator, tables, plots and page take all that they know about a metric from here.
     """
 
     name: str
@@ -38,18 +38,18 @@ class Metric:
     digits: int = 3
     """Digits after the decimal point in tables."""
     order: int = 100
-    """Place among the tables: lower comes first."""
+    """Place among the tables; lower numbers come first."""
     regions: tuple[Region, ...] = ("composite", "raw")
     input_range: tuple[float, float] = (0.0, 255.0)
     """Values that black and white have in the images that `function` gets."""
     version: int = 1
-    """Stored with every record; raise it when the definition changes."""
+    """Version, stored with every record; raise it when the definition changes."""
     load: Callable[[Evaluation, torch.device], MetricFunction]
-    """Return the function that measures, with its weights if it has any; see `metric`.
+    """Function that returns the function that measures, with its weights if it has any.
 
-    Raises `MissingWeightsError` where weights cannot be had."""
+    It raises `MissingWeightsError` where weights are not available. See `metric`."""
     wanted: Callable[[Evaluation], bool] = lambda settings: True
-    """Whether the settings ask for the metric."""
+    """Function that returns whether the settings ask for the metric."""
 
     @property
     def title(self) -> str:
@@ -58,7 +58,7 @@ class Metric:
 
     @property
     def direction(self) -> str:
-        """`higher is better` or `lower is better`."""
+        """The text `higher is better` or `lower is better`."""
         return f"{'higher' if self.higher_is_better else 'lower'} is better"
 
 
@@ -68,9 +68,9 @@ REGISTRY: Registry[Metric] = Registry("metric", ["bench.evaluation.metrics"], "l
 def metric(name: str, **fields: Any) -> Callable[[MetricFunction], MetricFunction]:
     """Define a metric by the function that measures it; `fields` are those of `Metric`.
 
-    The function gets output and target [B,3,H,W], rounded to 8 bits and scaled to `input_range`,
-    and for the region `hole` also the hole [B,1,H,W], 1 = count this pixel. The evaluator calls it
-    for every batch and region. This file, `bench/evaluation/metrics/rmse.py`, adds a metric to
+    The function gets output and target [B,3,H,W], rounded to 8 bits and scaled to `input_range`.
+    For the region `hole` it also gets the hole [B,1,H,W], 1 = count this pixel. The evaluator calls
+    it for every batch and region. This file, `bench/evaluation/metrics/rmse.py`, adds a metric to
     records, tables, plots and page:
 
         from bench.evaluation.metrics.metric import metric
@@ -89,10 +89,10 @@ def metric(name: str, **fields: Any) -> Callable[[MetricFunction], MetricFunctio
 
 
 def all_metrics() -> list[Metric]:
-    """Return all metrics, in the order of tables."""
-    return sorted(REGISTRY.all().values(), key=lambda metric: metric.order)
+    """Return all metrics in the order of the tables."""
+    return sorted(REGISTRY.all().values(), key=lambda found: found.order)
 
 
 def find(name: str) -> Metric:
-    """Return the metric of that name; an unknown name is a `UserError` with the nearest names."""
+    """Return the metric of a name; an unknown name is a `UserError` with similar names."""
     return REGISTRY.find(name)

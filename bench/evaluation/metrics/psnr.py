@@ -1,4 +1,4 @@
-"""Peak signal-to-noise ratio."""
+"""The peak signal-to-noise ratio."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ if TYPE_CHECKING:
 @metric("psnr", label="PSNR", unit="dB", higher_is_better=True, digits=2, order=1,
         regions=("composite", "raw", "hole"))  # fmt: skip
 def psnr(output: Tensor, target: Tensor, hole: Tensor | None = None) -> Tensor:
-    """Return 20 log10(255) - 10 log10(MSE) of each image in dB, [B]; inf where it is perfect."""
+    """Return 20 log10(255) - 10 log10(MSE) of each image in dB, [B]; inf for equal images."""
     return 20 * math.log10(RANGE) - 10 * mean_over((output - target).square(), hole).log10()

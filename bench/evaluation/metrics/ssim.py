@@ -1,4 +1,4 @@
-"""Structural similarity."""
+"""The structural similarity."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 WINDOW, SIGMA = 11, 1.5
-"""Side and standard deviation of the Gaussian window, pixels."""
+"""Side and standard deviation of the Gaussian window, pixels (Wang et al. 2004)."""
 K1, K2 = 0.01, 0.03
+"""Small constants, times the range, that keep the quotients stable (Wang et al. 2004)."""
 
 
 @metric("ssim", label="SSIM", higher_is_better=True, order=2)
 def ssim(output: Tensor, target: Tensor, hole: Tensor | None = None) -> Tensor:
     """Return the structural similarity [B] (Wang et al. 2004), mean over channels and positions.
 
-    11x11 Gaussian window, sigma 1.5, population covariance, range 255, windows inside the image
-    only: `skimage.metrics.structural_similarity(gaussian_weights=True, sigma=1.5,
-    use_sample_covariance=False, channel_axis=..., data_range=255)`.
+    The window is Gaussian, 11x11, with sigma 1.5, and lies inside the image. The covariance is the
+    population's, and the range 255. The same is computed by
+    `skimage.metrics.structural_similarity(gaussian_weights=True, sigma=1.5,
+    use_sample_covariance=False, channel_axis=..., data_range=255)`. Images with a side below 11
+    pixels raise a `ValueError`.
     """
     import torch
 
     if min(output.shape[-2:]) < WINDOW:
         raise ValueError(f"SSIM needs sides of at least {WINDOW} pixels")
-    # Two images at a time: their filtered planes stay in the processor's cache.
+    # Two images at a time, so that their filtered planes stay in the processor's cache.
     starts = range(0, len(output), 2)
     return torch.cat([_ssim(output[i : i + 2], target[i : i + 2]) for i in starts])
 
@@ -35,13 +38,13 @@ def ssim(output: Tensor, target: Tensor, hole: Tensor | None = None) -> Tensor:
 def _ssim(x: Tensor, y: Tensor) -> Tensor:
     import torch
 
-    # Centred values: E[x²] - E[x]² would cancel badly in float32 around a mean of 127.
+    # Values are centred: E[x²] - E[x]² would lose many digits in float32 around a mean of 127.
     centre = RANGE / 2
     x, y = (z.contiguous(memory_format=torch.channels_last) - centre for z in (x, y))
     mean_x, mean_y, squares, product = _blur(torch.cat([x, y, x * x + y * y, x * y], 1)).chunk(4, 1)
     mean_squares, mean_product = mean_x**2 + mean_y**2, mean_x * mean_y
     variances, covariance = squares - mean_squares, product - mean_product
-    # The means were shifted by `centre`; only the luminance term looks at them as they are.
+    # Variances do not change with the centre, but the luminance term needs the means themselves.
     shift = centre * (mean_x + mean_y) + centre**2
     c1, c2 = (K1 * RANGE) ** 2, (K2 * RANGE) ** 2
     luminance = (2 * (mean_product + shift) + c1) / (mean_squares + 2 * shift + c1)
@@ -50,7 +53,7 @@ def _ssim(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _blur(planes: Tensor) -> Tensor:
-    """Return Gaussian means [B,C,H-10,W-10] at all windows inside [B,C,H,W].
+    """Return the Gaussian means [B,C,H-10,W-10] of all windows inside [B,C,H,W].
 
     The filter is separable, so it runs along the rows and then along the columns.
     """

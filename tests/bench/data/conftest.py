@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from bench.data import cache
-from bench.data.images.sources import list_folder
+from bench.data.images.source import list_folder
 
 
 @pytest.fixture

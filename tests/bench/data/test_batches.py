@@ -8,8 +8,8 @@ from PIL import Image
 
 from bench.data import cache
 from bench.data.batches import Batches
-from bench.data.images.sources import list_folder
-from bench.data.masks.sources import GeneratedMasks
+from bench.data.images.source import list_folder
+from bench.data.masks.family import GeneratedMasks
 
 COLOURS = [(40 * k, 255 - 40 * k, 7 * k) for k in range(6)]
 

@@ -9,7 +9,7 @@ from PIL import Image
 from bench.core.errors import UserError
 from bench.data import cache
 from bench.data.images.decode import read_rgb, resize_shorter
-from bench.data.images.sources import list_folder
+from bench.data.images.source import list_folder
 
 
 def forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from bench.config import Config, override
 from bench.core.errors import UserError
-from bench.data.images.sources import SPLITS
+from bench.data.images.source import SPLITS
 from bench.data.inputs import Inputs
 from bench.presets import preset
 

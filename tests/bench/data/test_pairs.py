@@ -13,9 +13,10 @@ from bench.core.errors import UserError
 from bench.data import cache
 from bench.data import pairs as manifest
 from bench.data.images.decode import read_rgb, resize_shorter
-from bench.data.images.sources import list_folder
-from bench.data.masks.generated import BUCKETS, bucket_label
-from bench.data.masks.sources import GeneratedMasks, resolve
+from bench.data.images.source import list_folder
+from bench.data.masks.buckets import BUCKETS, bucket_label
+from bench.data.masks.family import GeneratedMasks
+from bench.data.masks.source import open_masks
 
 MaskMaker = Callable[[Mapping[str, float]], Path]
 MASKS = GeneratedMasks(("shapes", "boxes"))
@@ -92,6 +93,16 @@ def test_removed_pair_is_noticed(photos: cache.Photos, tmp_path: Path) -> None:
         manifest.Manifest.read(path)
 
 
+def test_another_version_is_told_from_a_change(photos: cache.Photos, tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    make(photos).save(path)
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps(values | {"version": 99}))
+    with pytest.raises(UserError, match=r"has version 99, and this program reads version 1") as e:
+        manifest.Manifest.read(path)
+    assert "changed" not in str(e.value)
+
+
 @pytest.mark.parametrize("text", ["[]", "{}", '{"version": 1, "hash": "x"}', "not json", ""])
 def test_foreign_file_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "foreign.json"
@@ -117,7 +128,7 @@ def test_equal_inputs_give_equal_hashes_and_others_do_not(
 
 
 def test_bucket_without_a_mask_is_named(photos: cache.Photos, mask_folder: MaskMaker) -> None:
-    masks = resolve(
+    masks = open_masks(
         f"masks:{mask_folder({'a.png': 0.15, 'b.png': 0.25})}", "hole-white", Path("/no/data/root")
     )
     with pytest.raises(UserError, match=r"hole ratio in \(0\.3, 0\.4\].*--polarity"):
@@ -127,7 +138,7 @@ def test_bucket_without_a_mask_is_named(photos: cache.Photos, mask_folder: MaskM
 def test_too_few_masks_are_used_again_with_a_warning(
     photos: cache.Photos, mask_folder: MaskMaker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    masks = resolve(
+    masks = open_masks(
         f"masks:{mask_folder({**SHARES, 'e.png': 0.16})}", "hole-white", Path("/no/data/root")
     )
     with caplog.at_level(logging.WARNING):
@@ -142,7 +153,7 @@ def test_too_few_masks_are_used_again_with_a_warning(
 def test_enough_masks_raise_no_warning(
     photos: cache.Photos, mask_folder: MaskMaker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    masks = resolve(f"masks:{mask_folder(SHARES)}", "hole-white", Path("/no/data/root"))
+    masks = open_masks(f"masks:{mask_folder(SHARES)}", "hole-white", Path("/no/data/root"))
     with caplog.at_level(logging.WARNING):
         manifest.make(photos, masks, 64, 66, 1, 0, "test")
     assert caplog.text == ""
@@ -153,7 +164,7 @@ def test_other_images_are_refused(photos: cache.Photos, album: Path, tmp_path: P
     Image.new("RGB", (90, 70)).save(album / "a.png")
     changed = cache.load(list_folder(album), 66, 64, tmp_path / "cache")
     with pytest.raises(UserError, match="test images are not those the manifest was made from"):
-        manifest.TestPairs(made, changed, MASKS)
+        manifest.FrozenPairs(made, changed, MASKS)
 
 
 def test_images_of_another_resize_are_refused(
@@ -161,14 +172,14 @@ def test_images_of_another_resize_are_refused(
 ) -> None:
     other = cache.load(list_folder(album), 70, 64, tmp_path / "cache")
     with pytest.raises(UserError, match="--resize"):
-        manifest.TestPairs(make(photos), other, MASKS)
+        manifest.FrozenPairs(make(photos), other, MASKS)
 
 
 def test_mask_changed_on_disk_is_refused(photos: cache.Photos, mask_folder: MaskMaker) -> None:
     folder = mask_folder(SHARES)
-    masks = resolve(f"masks:{folder}", "hole-white", Path("/no/data/root"))
+    masks = open_masks(f"masks:{folder}", "hole-white", Path("/no/data/root"))
     made = manifest.make(photos, masks, 64, 66, 1, 0, "test")
-    pairs = manifest.TestPairs(made, photos, masks)
+    pairs = manifest.FrozenPairs(made, photos, masks)
     changed = [i for i, p in enumerate(made.pairs) if p.mask == "b.png"]
     pixels = np.asarray(Image.open(folder / "b.png")).copy()
     pixels[0, 0] = 255 - pixels[0, 0]
@@ -179,7 +190,7 @@ def test_mask_changed_on_disk_is_refused(photos: cache.Photos, mask_folder: Mask
 
 def test_batch_holds_the_crops_and_masks(photos: cache.Photos, album: Path) -> None:
     made = make(photos)
-    pairs = manifest.TestPairs(made, photos, MASKS)
+    pairs = manifest.FrozenPairs(made, photos, MASKS)
     assert len(pairs) == 16
     chosen = [3, 0, 14]
     images, masks = pairs.batch(chosen)
@@ -199,8 +210,8 @@ def test_manifest_read_back_gives_the_same_pixels(photos: cache.Photos, tmp_path
     made.save(tmp_path / "m.json")
     read = manifest.Manifest.read(tmp_path / "m.json")
     for one, other in zip(
-        manifest.TestPairs(made, photos, MASKS).batch([1, 7]),
-        manifest.TestPairs(read, photos, MASKS).batch([1, 7]),
+        manifest.FrozenPairs(made, photos, MASKS).batch([1, 7]),
+        manifest.FrozenPairs(read, photos, MASKS).batch([1, 7]),
         strict=True,
     ):
         assert torch.equal(one, other)

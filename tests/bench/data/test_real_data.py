@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from bench.data.images import bsds500
-from bench.data.images.sources import SPLITS
-from bench.data.masks.generated import hole_ratio
-from bench.data.masks.sources import read_mask, resolve
+from bench.data.images.source import SPLITS
+from bench.data.masks.buckets import hole_ratio
+from bench.data.masks.polarity import read_mask
+from bench.data.masks.source import open_masks
 
 FOLDER = os.environ.get("LBAM_BENCH_DATA", "")
 
@@ -40,7 +41,7 @@ def test_nvidia_masks_are_white_in_the_hole() -> None:
     agree = 0
     for path in chosen:
         group = int(path.stem) // 2000
-        agree += edges[group] < hole_ratio(read_mask(path, True, 512)) <= edges[group + 1]
+        agree += edges[group] < hole_ratio(read_mask(path, "hole-white", 512)) <= edges[group + 1]
     assert len(chosen) >= 50
     assert agree >= 0.95 * len(chosen)
 
@@ -48,7 +49,7 @@ def test_nvidia_masks_are_white_in_the_hole() -> None:
 def test_nvidia_masks_hardly_ever_have_another_ratio_than_their_number_says(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    masks = resolve("nvidia", "", data_set("nvidia_masks").parent)
+    masks = open_masks("nvidia", "", data_set("nvidia_masks").parent)
     with caplog.at_level(logging.WARNING):
         found = masks.by_bucket(256, 0, "test", 50)
     assert [len(row) for row in found.values()] == [50] * 4

@@ -14,8 +14,8 @@ from bench.config import Evaluation
 from bench.core.run_folder import PairPictures
 from bench.data import cache
 from bench.data import pairs as manifest
-from bench.data.images.sources import list_folder
-from bench.data.masks.sources import GeneratedMasks
+from bench.data.images.source import list_folder
+from bench.data.masks.family import GeneratedMasks
 from bench.evaluation import records
 from bench.evaluation.album import Album, save_picture
 from bench.evaluation.evaluator import Evaluator, mean_psnr, measure
@@ -41,7 +41,7 @@ MEASURED = {
 
 
 @pytest.fixture
-def pairs(tmp_path: Path) -> manifest.TestPairs:
+def pairs(tmp_path: Path) -> manifest.FrozenPairs:
     """Three pairs in each of four buckets, 64 pixels, from two tiny noise photographs."""
     folder = tmp_path / "album"
     folder.mkdir()
@@ -51,7 +51,7 @@ def pairs(tmp_path: Path) -> manifest.TestPairs:
         Image.fromarray(pixels).save(folder / name)
     photos = cache.load(list_folder(folder), 66, 64, tmp_path / "cache")
     masks = GeneratedMasks(("boxes",))
-    return manifest.TestPairs(manifest.make(photos, masks, 64, 66, 3, 0, "test"), photos, masks)
+    return manifest.FrozenPairs(manifest.make(photos, masks, 64, 66, 3, 0, "test"), photos, masks)
 
 
 class Constant(nn.Module):
@@ -73,7 +73,7 @@ class Constant(nn.Module):
 class Oracle(nn.Module):
     """Returns the truth, pair after pair, whatever it is shown."""
 
-    def __init__(self, pairs: manifest.TestPairs) -> None:
+    def __init__(self, pairs: manifest.FrozenPairs) -> None:
         super().__init__()
         self.pairs, self.next = pairs, 0
 
@@ -83,7 +83,7 @@ class Oracle(nn.Module):
         return self.pairs.batch(indices)[0].float() / 255
 
 
-def test_one_row_per_pair_metric_and_region(pairs: manifest.TestPairs) -> None:
+def test_one_row_per_pair_metric_and_region(pairs: manifest.FrozenPairs) -> None:
     found = Evaluator(pairs, OFF, CPU).records(Constant(), "constant", IDENTITY)
     assert set(records.COLUMNS) <= set(found)
     keys = Counter(zip(found["pair"], found["metric"], found["region"], strict=True))
@@ -92,7 +92,7 @@ def test_one_row_per_pair_metric_and_region(pairs: manifest.TestPairs) -> None:
     assert set(keys.values()) == {1}
 
 
-def test_rows_say_what_was_measured(pairs: manifest.TestPairs) -> None:
+def test_rows_say_what_was_measured(pairs: manifest.FrozenPairs) -> None:
     found = Evaluator(pairs, OFF, CPU).records(Constant(), "constant", IDENTITY)
     for name, value in IDENTITY.items():
         assert (found[name] == value).all()
@@ -105,7 +105,7 @@ def test_rows_say_what_was_measured(pairs: manifest.TestPairs) -> None:
         assert rows[list(pair)].drop_duplicates().to_dict("records") == [pair]
 
 
-def test_values_are_those_of_the_metrics_and_not_of_the_batch(pairs: manifest.TestPairs) -> None:
+def test_values_are_those_of_the_metrics_and_not_of_the_batch(pairs: manifest.FrozenPairs) -> None:
     frames = [
         Evaluator(pairs, Evaluation(lpips="off", eval_batch=size), CPU).records(
             Constant(), "constant", IDENTITY
@@ -123,13 +123,13 @@ def test_values_are_those_of_the_metrics_and_not_of_the_batch(pairs: manifest.Te
             assert row["value"].item() == pytest.approx(value, abs=1e-9)
 
 
-def test_network_is_called_for_inference(pairs: manifest.TestPairs) -> None:
+def test_network_is_called_for_inference(pairs: manifest.FrozenPairs) -> None:
     network = Constant().train()
     Evaluator(pairs, Evaluation(lpips="off", eval_batch=5), CPU).records(network, "x", IDENTITY)
     assert network.calls == [(5, False, False), (5, False, False), (2, False, False)]
 
 
-def test_perfect_network_has_infinite_psnr(pairs: manifest.TestPairs) -> None:
+def test_perfect_network_has_infinite_psnr(pairs: manifest.FrozenPairs) -> None:
     found = Evaluator(pairs, OFF, CPU).records(Oracle(pairs), "oracle", IDENTITY)
     value = {metric: set(rows["value"]) for metric, rows in found.groupby("metric")}
     assert value["psnr"] == {math.inf}
@@ -138,7 +138,7 @@ def test_perfect_network_has_infinite_psnr(pairs: manifest.TestPairs) -> None:
 
 
 def test_missing_lpips_is_empty_with_the_reason(
-    pairs: manifest.TestPairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pairs: manifest.FrozenPairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
     settings = Evaluation(lpips="alex", download=False)
@@ -152,7 +152,7 @@ def test_missing_lpips_is_empty_with_the_reason(
 
 
 def test_lpips_looks_at_rounded_composite_and_raw_output(
-    pairs: manifest.TestPairs, monkeypatch: pytest.MonkeyPatch
+    pairs: manifest.FrozenPairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class MeanAbsolute(nn.Module):
         def forward(self, output: Tensor, target: Tensor) -> Tensor:
@@ -167,7 +167,7 @@ def test_lpips_looks_at_rounded_composite_and_raw_output(
     assert np.allclose(wide["lpips_vgg"], wide["l1_percent"] / 50, rtol=1e-5)
 
 
-def test_pictures_of_all_pairs_are_saved(pairs: manifest.TestPairs, tmp_path: Path) -> None:
+def test_pictures_of_all_pairs_are_saved(pairs: manifest.FrozenPairs, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     Evaluator(pairs, OFF, CPU).records(
         Constant(), "constant", IDENTITY, Album(PairPictures(folder))
@@ -188,7 +188,7 @@ def test_pictures_of_all_pairs_are_saved(pairs: manifest.TestPairs, tmp_path: Pa
 
 
 def test_maps_of_the_first_pair_of_each_bucket_are_saved_at_full_scale(
-    pairs: manifest.TestPairs, tmp_path: Path
+    pairs: manifest.FrozenPairs, tmp_path: Path
 ) -> None:
     seen = []
 
@@ -209,13 +209,13 @@ def test_maps_of_the_first_pair_of_each_bucket_are_saved_at_full_scale(
     assert not np.asarray(Image.open(tmp_path / "p" / "00000_nothing.png")).any()
 
 
-def test_no_pictures_unless_asked(pairs: manifest.TestPairs, tmp_path: Path) -> None:
+def test_no_pictures_unless_asked(pairs: manifest.FrozenPairs, tmp_path: Path) -> None:
     before = {p for p in tmp_path.rglob("*") if p.suffix == ".png"}
     Evaluator(pairs, OFF, CPU).records(Constant(), "constant", IDENTITY)
     assert {p for p in tmp_path.rglob("*") if p.suffix == ".png"} == before
 
 
-def test_records_survive_a_file(pairs: manifest.TestPairs, tmp_path: Path) -> None:
+def test_records_survive_a_file(pairs: manifest.FrozenPairs, tmp_path: Path) -> None:
     found = Evaluator(pairs, OFF, CPU).records(Oracle(pairs), "oracle", IDENTITY)
     records.write(tmp_path / "records.csv", found)
     read = records.read([tmp_path / "records.csv"])
@@ -232,7 +232,7 @@ def test_saved_picture_is_the_rounded_image(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("training", [True, False])
 def test_mean_psnr_is_that_of_the_composite_and_restores_the_mode(
-    pairs: manifest.TestPairs, training: bool
+    pairs: manifest.FrozenPairs, training: bool
 ) -> None:
     network = Constant().train(training)
     found = mean_psnr(network, pairs, CPU, batch=5)
@@ -256,7 +256,7 @@ class Echo(nn.Module):
 
 
 def test_an_echo_is_no_better_in_validation_than_in_the_evaluation(
-    pairs: manifest.TestPairs, tmp_path: Path
+    pairs: manifest.FrozenPairs, tmp_path: Path
 ) -> None:
     """A network that returns what it is shown has black holes, whoever runs it."""
     echo = Echo()
@@ -273,7 +273,7 @@ def test_an_echo_is_no_better_in_validation_than_in_the_evaluation(
 
 
 def test_a_metric_of_ones_own_is_measured(
-    pairs: manifest.TestPairs, monkeypatch: pytest.MonkeyPatch
+    pairs: manifest.FrozenPairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     all_metrics()  # those of the package are there before the copy is made
     for table in ("_items", "_modules"):

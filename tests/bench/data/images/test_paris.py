@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from bench.core.errors import UserError
-from bench.data.images.sources import SPLITS, Split, pictures
+from bench.data.images.source import SPLITS, Split, pictures
 
 
 def save(path: Path) -> None:
@@ -103,5 +103,5 @@ def test_one_photograph_cannot_be_divided(tmp_path: Path) -> None:
 
 def test_named_set_takes_no_path(tmp_path: Path) -> None:
     published(tmp_path)
-    with pytest.raises(UserError, match=r"unknown image source.*did you mean.*paris"):
+    with pytest.raises(UserError, match=r"'paris' takes no path.*--data-root"):
         pictures("paris:x", "train", tmp_path)

@@ -7,7 +7,7 @@ from torchvision.datasets import Places365
 
 from bench.core.errors import UserError
 from bench.data.images import places365
-from bench.data.images.sources import SPLITS, Split, pictures
+from bench.data.images.source import SPLITS, Split, pictures
 
 OTHERS = ("/a/airfield", "/z/zen_garden")
 LISTS = ("categories_places365.txt", "places365_train_standard.txt", "places365_val.txt")

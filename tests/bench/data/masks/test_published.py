@@ -7,10 +7,12 @@ import pytest
 from PIL import Image
 
 from bench.core.errors import UserError
-from bench.data.images.sources import Split
-from bench.data.masks import published as named_masks
-from bench.data.masks.generated import generate, hole_ratio
-from bench.data.masks.sources import MaskSource, read_mask, resolve
+from bench.data.images.source import Split
+from bench.data.masks import paper
+from bench.data.masks.buckets import hole_ratio
+from bench.data.masks.family import generate
+from bench.data.masks.polarity import read_mask
+from bench.data.masks.source import MaskSource, open_masks
 
 MaskMaker = Callable[[Mapping[str, float]], Path]
 # Two for each bucket, by the ranges that the numbers stand for, and one below and above them.
@@ -44,9 +46,9 @@ def quick_draw(tmp_path: Path) -> Path:
 
 def test_nvidia_is_found_under_the_data_root_or_at_its_path(mask_folder: MaskMaker) -> None:
     folder = mask_folder(NVIDIA)
-    named = resolve(f"nvidia:{folder}", "", Path("/no/data/root"))
+    named = open_masks(f"nvidia:{folder}", "", Path("/no/data/root"))
     moved = folder.rename(folder.parent / "nvidia_masks")
-    found = resolve("nvidia", "", moved.parent)
+    found = open_masks("nvidia", "", moved.parent)
     assert found.name == named.name == "10 files, hole white"
     assert bucketed(found) == {
         "(0.1, 0.2]": ["02000.png", "03999.png"],
@@ -80,9 +82,11 @@ def test_the_name_says_what_the_hole_is_but_for_an_override(
     file = "00001_train.png" if kind == "qd-imd" else "00001.png"
     save(tmp_path / file, white=0.25)
     with caplog.at_level(logging.WARNING):
-        masks = resolve(f"{kind}:{tmp_path}", polarity, tmp_path)
+        masks = open_masks(f"{kind}:{tmp_path}", polarity, tmp_path)
     assert hole_ratio(masks.load(file, 64)) == share
-    assert (f"--polarity {polarity} overrides that of the {kind} masks" in caplog.text) == overrides
+    overridden = "nvidia" if kind == "paper" else kind  # the part of the mix that is files
+    warning = f"--polarity {polarity} overrides that of the {overridden} masks"
+    assert (warning in caplog.text) == overrides
 
 
 def test_wrong_claims_are_reported_once_and_the_measured_ratio_decides(
@@ -90,7 +94,7 @@ def test_wrong_claims_are_reported_once_and_the_measured_ratio_decides(
 ) -> None:
     wrong = {"02001.png": 0.45, "00001.png": 0.15, "10000.png": 0.05, "06003.png": 0.31}
     folder = mask_folder({**NVIDIA, **wrong, "free.png": 0.35, "12000.png": 0.35, "1e2.png": 0.3})
-    masks = resolve(f"nvidia:{folder}", "", Path("/no/data/root"))
+    masks = open_masks(f"nvidia:{folder}", "", Path("/no/data/root"))
     with caplog.at_level(logging.WARNING):
         found = bucketed(masks, count=99)  # more than there are, so that all are looked at
     assert len(caplog.records) == 1
@@ -111,7 +115,7 @@ def test_no_more_than_three_examples_are_given(
 ) -> None:
     folder = mask_folder({f"{i:05d}.png": 0.25 for i in range(5)})
     with caplog.at_level(logging.WARNING):
-        bucketed(resolve(f"nvidia:{folder}", "", folder))
+        bucketed(open_masks(f"nvidia:{folder}", "", folder))
     assert "5 of the 5 masks" in caplog.text
     assert caplog.text.count("claims (0.01, 0.1]") == 3
 
@@ -122,16 +126,16 @@ def test_right_claims_are_not_warned_of(
     # 0.5 of 64 x 64 pixels is the closed end of the fifth range.
     folder = mask_folder({**NVIDIA, "08001.png": 0.5})
     with caplog.at_level(logging.WARNING):
-        bucketed(resolve(f"nvidia:{folder}", "", folder), count=99)
+        bucketed(open_masks(f"nvidia:{folder}", "", folder), count=99)
         # The names of other files stand for nothing.
-        bucketed(resolve(f"masks:{folder}", "hole-white", folder), count=99)
+        bucketed(open_masks(f"masks:{folder}", "hole-white", folder), count=99)
     assert caplog.text == ""
 
 
 def test_masks_are_chosen_as_from_any_folder(mask_folder: MaskMaker) -> None:
     folder = mask_folder({**NVIDIA, "02001.png": 0.45})
     nvidia, plain = (
-        resolve(f"{kind}:{folder}", "hole-white", folder) for kind in ("nvidia", "masks")
+        open_masks(f"{kind}:{folder}", "hole-white", folder) for kind in ("nvidia", "masks")
     )
     assert nvidia.digest == plain.digest
     for seed in range(4):
@@ -149,7 +153,7 @@ def test_folder_of_other_masks_is_refused(tmp_path: Path, kind: str) -> None:
     for name in ("left.png", "12000.png", "000001.png", "1_1.png"):
         save(tmp_path / name, 0.25)
     with pytest.raises(UserError, match=r"none of NVIDIA's test masks, 00000\.png.*masks:PATH"):
-        resolve(f"{kind}:{tmp_path}", "", tmp_path)
+        open_masks(f"{kind}:{tmp_path}", "", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +169,7 @@ def test_missing_set_says_where_it_comes_from_and_its_layout(
 ) -> None:
     for spec, place in ((kind, tmp_path / folder), (f"{kind}:{tmp_path / 'x'}", tmp_path / "x")):
         with pytest.raises(UserError) as caught:
-            resolve(spec, "", tmp_path)
+            open_masks(spec, "", tmp_path)
         text = str(caught.value)
         assert all(part in text for part in (f"not in {place};", "--data-root", *parts))
         assert "\n" not in text
@@ -179,7 +183,7 @@ def test_quick_draw_masks_stand_in_the_part_of_the_split(
     quick_draw: Path, split: Split, part: str, share: float
 ) -> None:
     for spec in ("qd-imd", f"qd-imd:{quick_draw / 'qd_imd'}"):
-        masks = resolve(spec, "", quick_draw, split)
+        masks = open_masks(spec, "", quick_draw, split)
         assert masks.name == "4 files, hole black"
         for position in range(8):
             ratio = hole_ratio(masks.training(64, (0.1, 0.5), 0, position))
@@ -190,17 +194,17 @@ def test_quick_draw_masks_stand_in_the_part_of_the_split(
 def test_missing_part_of_quick_draw_is_named(quick_draw: Path) -> None:
     for file in (quick_draw / "qd_imd" / "test").iterdir():
         file.unlink()
-    resolve("qd-imd", "", quick_draw, "train")
+    open_masks("qd-imd", "", quick_draw, "train")
     with pytest.raises(UserError, match=r"test part of QD-IMD is not in .*test/00000_test.png"):
-        resolve("qd-imd", "", quick_draw, "test")
+        open_masks("qd-imd", "", quick_draw, "test")
 
 
 def test_paper_mix_lists_shapes_and_files(
     mask_folder: MaskMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(named_masks, "PAPER_SHAPES", 20)
+    monkeypatch.setattr(paper, "SHAPES", 20)
     folder = mask_folder(NVIDIA)
-    masks = resolve(f"paper:{folder}", "", folder)
+    masks = open_masks(f"paper:{folder}", "", folder)
     assert masks.name == "20 shapes and 10 files, hole white"
     found = bucketed(masks, count=99)
     shapes = [f"paper shapes/{i}" for i in range(20)]
@@ -211,10 +215,12 @@ def test_paper_mix_lists_shapes_and_files(
 
 def test_paper_mix_loads_by_name(mask_folder: MaskMaker) -> None:
     folder = mask_folder(NVIDIA)
-    masks = resolve(f"paper:{folder}", "", folder)
+    masks = open_masks(f"paper:{folder}", "", folder)
     shape = generate(("shapes",), 64, (0.2, 0.3), 0, "paper shapes", 5999)
     assert np.array_equal(masks.load("paper shapes/5999", 64), shape)
-    assert np.array_equal(masks.load("06000.png", 64), read_mask(folder / "06000.png", True, 64))
+    assert np.array_equal(
+        masks.load("06000.png", 64), read_mask(folder / "06000.png", "hole-white", 64)
+    )
     with pytest.raises(UserError, match=r"mask paper shapes/6000 .*--test-masks"):
         masks.load("paper shapes/6000", 64)
 
@@ -224,7 +230,7 @@ def test_paper_mix_is_a_third_shapes_in_training(tmp_path: Path) -> None:
     save(folder / "00000.png", 0.5)
     for i in range(1, 12000):
         (folder / f"{i:05d}.png").hardlink_to(folder / "00000.png")
-    masks = resolve("paper", "", tmp_path)
+    masks = open_masks("paper", "", tmp_path)
     assert masks.name == "6000 shapes and 12000 files, hole white"
     drawn = [masks.training(64, (0.1, 0.5), 0, position) for position in range(900)]
     shapes = [mask for mask in drawn if hole_ratio(mask) != 0.5]
@@ -237,10 +243,10 @@ def test_paper_mix_is_a_third_shapes_in_training(tmp_path: Path) -> None:
 def test_paper_mix_reports_wrong_claims_of_files(
     mask_folder: MaskMaker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(named_masks, "PAPER_SHAPES", 5)
+    monkeypatch.setattr(paper, "SHAPES", 5)
     folder = mask_folder({**NVIDIA, "02001.png": 0.45})
     with caplog.at_level(logging.WARNING):
-        bucketed(resolve(f"paper:{folder}", "", folder), count=99)
+        bucketed(open_masks(f"paper:{folder}", "", folder), count=99)
     assert "1 of the 11 masks looked at" in caplog.text
 
 
@@ -251,7 +257,7 @@ def test_digests_of_named_sets_differ_and_do_not_depend_on_the_place(
 
     def digests(at: Path) -> list[str]:
         return [
-            resolve(f"{kind}:{at}", polarity, at).digest
+            open_masks(f"{kind}:{at}", polarity, at).digest
             for kind in ("nvidia", "paper")
             for polarity in ("", "hole-black")
         ]

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -5,16 +7,13 @@ import torch.nn.functional as F
 from scipy.ndimage import distance_transform_edt, label
 
 from bench.core.errors import UserError
-from bench.data.masks.generated import (
-    BUCKETS,
-    FAMILIES,
-    bucket_label,
-    bucket_of,
-    families,
-    generate,
-    hole_ratio,
-    shapes,
-)
+from bench.data.masks import family as families
+from bench.data.masks.buckets import BUCKETS, bucket_label, bucket_of, hole_ratio
+from bench.data.masks.family import REGISTRY, generate
+from bench.data.masks.shapes import shapes
+from bench.data.masks.source import open_masks
+
+FAMILIES = {name: family.draw for name, family in REGISTRY.all().items()}
 
 SIZE = 64
 
@@ -131,12 +130,12 @@ def test_boxes_are_one_rectangle_of_moderate_aspect() -> None:
 
 
 def test_names_of_families_are_parsed() -> None:
-    assert families("shapes, boxes") == ["shapes", "boxes"]
+    assert open_masks("shapes, boxes", "", Path()).name == "shapes,boxes"
 
 
 def test_unknown_family_gives_the_nearest_name() -> None:
     with pytest.raises(UserError, match=r"unknown mask source 'stroke'; did you mean strokes"):
-        families("shapes,stroke")
+        open_masks("shapes,stroke", "", Path())
 
 
 @pytest.mark.parametrize("size", [128, 256])
@@ -145,7 +144,9 @@ def test_every_bucket_is_reached_in_few_attempts(
     family: str, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     draw, attempts = FAMILIES[family], []
-    monkeypatch.setitem(FAMILIES, family, lambda *args: attempts.append(args) or draw(*args))
+    monkeypatch.setattr(
+        families, "_drawing", lambda name: lambda *args: attempts.append(args) or draw(*args)
+    )
     for bucket in BUCKETS:
         attempts.clear()
         for index in range(8):
@@ -154,7 +155,8 @@ def test_every_bucket_is_reached_in_few_attempts(
 
 
 def test_range_that_a_family_cannot_fill_is_a_user_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(FAMILIES, "boxes", lambda stream, size, holes: np.ones((8, 8), np.uint8))
+    known = np.ones((8, 8), np.uint8)
+    monkeypatch.setattr(families, "_drawing", lambda name: lambda *arguments: known)
     with pytest.raises(UserError, match=r"no boxes mask of 8 pixels .*\(0\.2, 0\.3\].*--ratio"):
         generate(["boxes"], 8, (0.2, 0.3), 0, "test", 0)
 

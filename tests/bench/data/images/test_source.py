@@ -9,7 +9,7 @@ from PIL import Image
 
 from bench.core.errors import UserError
 from bench.data.images import bsds500
-from bench.data.images.sources import SPLITS, Split, list_folder, pictures
+from bench.data.images.source import SPLITS, Split, list_folder, pictures
 
 
 def save(path: Path, colour: int = 0) -> Path:
@@ -109,13 +109,13 @@ def test_adding_files_moves_no_file_to_another_split(tmp_path: Path) -> None:
 def test_whole_folder_is_not_divided(tmp_path: Path) -> None:
     for i in range(30):
         save(tmp_path / f"{i}.png")
-    assert len(names(f"folder:{tmp_path}", "test", tmp_path, whole=True)) == 30
+    assert len(names(f"folder:{tmp_path}", "test", tmp_path, for_testing_alone=True)) == 30
 
 
 def test_whole_folder_with_splits_gives_the_split(tmp_path: Path) -> None:
     for split in SPLITS:
         save(tmp_path / split / f"{split}.png")
-    assert names(f"folder:{tmp_path}", "test", tmp_path, whole=True) == ["test.png"]
+    assert names(f"folder:{tmp_path}", "test", tmp_path, for_testing_alone=True) == ["test.png"]
 
 
 def test_too_few_images_to_split_is_an_error_with_a_mend(tmp_path: Path) -> None:

@@ -1,22 +1,24 @@
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from bench.core.errors import UserError
-from bench.data.masks import sources as mask_sources
-from bench.data.masks.generated import BUCKETS, bucket_label, bucket_of, hole_ratio
-from bench.data.masks.sources import FileMasks, MaskSource, mask_hash, read_mask
+from bench.data.masks.buckets import BUCKETS, bucket_label, bucket_of, hole_ratio, mask_hash
+from bench.data.masks.files import FileMasks
+from bench.data.masks.polarity import Polarity, read_mask
+from bench.data.masks.source import MaskSource, open_masks
 
 MaskMaker = Callable[[Mapping[str, float]], Path]
 SHARES = {f"{b}{k}.png": 0.15 + 0.1 * b + 0.01 * k for b in range(4) for k in range(3)}
 
 
-def resolve(spec: str, polarity: str) -> MaskSource:
-    return mask_sources.resolve(spec, polarity, Path("/no/data/root"))
+def resolve(spec: str, polarity: Polarity | Literal[""]) -> MaskSource:
+    return open_masks(spec, polarity, Path("/no/data/root"))
 
 
 def left_white(folder: Path, share: float = 0.25) -> Path:
@@ -51,14 +53,14 @@ def test_undeclared_polarity_is_refused_with_both_switches(tmp_path: Path) -> No
 def test_threshold_lies_at_half(tmp_path: Path) -> None:
     path = tmp_path / "levels.png"
     Image.fromarray(np.array([[0, 1, 127, 128, 254, 255]], np.uint8)).save(path)
-    assert read_mask(path, hole_white=True).tolist() == [[1, 1, 1, 0, 0, 0]]
-    assert read_mask(path, hole_white=False).tolist() == [[0, 0, 0, 1, 1, 1]]
+    assert read_mask(path, polarity="hole-white").tolist() == [[1, 1, 1, 0, 0, 0]]
+    assert read_mask(path, polarity="hole-black").tolist() == [[0, 0, 0, 1, 1, 1]]
 
 
 def test_masks_are_resized_to_the_nearest_pixel(tmp_path: Path) -> None:
     source = np.random.default_rng(1).integers(0, 2, (100, 80)).astype(np.uint8) * 255
     Image.fromarray(source).save(tmp_path / "m.png")
-    mask = read_mask(tmp_path / "m.png", hole_white=True, size=64)
+    mask = read_mask(tmp_path / "m.png", polarity="hole-white", size=64)
     rows, columns = (((np.arange(64) + 0.5) * n / 64).astype(int) for n in source.shape)
     assert np.array_equal(mask, source[np.ix_(rows, columns)] == 0)
     assert mask.dtype == np.uint8
@@ -73,7 +75,7 @@ def test_mask_of_several_formats_is_one_mask(tmp_path: Path) -> None:
     )
     Image.fromarray(known.astype(np.uint16) * 65535).save(tmp_path / "deep.png")
     for path in tmp_path.iterdir():
-        assert np.array_equal(read_mask(path, hole_white=False), known), path.name
+        assert np.array_equal(read_mask(path, polarity="hole-black"), known), path.name
 
 
 @pytest.mark.parametrize(
@@ -170,7 +172,7 @@ def test_training_masks_are_files_perhaps_mirrored(mask_folder: MaskMaker) -> No
     known = {
         flipped.tobytes(): (path.name, number)
         for path in folder.iterdir()
-        for number, flipped in enumerate(mirrored(read_mask(path, hole_white=True)))
+        for number, flipped in enumerate(mirrored(read_mask(path, polarity="hole-white")))
     }
     drawn = [masks.training(64, (0.1, 0.5), 0, position) for position in range(64)]
     assert {known[mask.tobytes()] for mask in drawn} == set(known.values())

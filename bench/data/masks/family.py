@@ -1,0 +1,136 @@
+"""Mask families: masks that are drawn to a wanted hole ratio, and how a family is defined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from bench.core.errors import UserError
+from bench.core.registry import Registry
+from bench.core.seeds import rng
+from bench.data.masks.buckets import BUCKETS, Mask, bucket_label
+
+DrawMask = Callable[[np.random.Generator, int, int], Mask]
+"""Function `(stream, size, holes)` that draws a mask [size,size] with about `holes` hole pixels."""
+ATTEMPTS = 1000
+"""Draws of one mask before its family is said not to reach the wanted hole ratio."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskFamily:
+    """Masks that are drawn, by a name; `mask_family` defines one."""
+
+    name: str
+    summary: str
+    draw: DrawMask
+
+
+REGISTRY: Registry[MaskFamily] = Registry("mask family", ["bench.data.masks"], "lbam_bench.masks")
+
+
+def mask_family(name: str, summary: str) -> Callable[[DrawMask], DrawMask]:
+    """Define a mask family by the function that draws one mask.
+
+    All randomness must come from `stream`: mask number 17 is then the same whoever asks for it and
+    in whichever batch. A mask whose hole misses the wanted range of ratios is drawn again. This
+    file, `bench/data/masks/stripes.py`, makes `--masks stripes` work:
+
+        import numpy as np
+
+        from bench.data.masks.family import mask_family
+
+        @mask_family("stripes", "one horizontal stripe")
+        def stripes(stream, size, holes):
+            mask, height = np.ones((size, size), np.uint8), round(holes / size)
+            top = stream.integers(size - height + 1)
+            mask[top : top + height] = 0
+            return mask
+    """
+
+    def define(draw: DrawMask) -> DrawMask:
+        REGISTRY.add(name, MaskFamily(name=name, summary=summary, draw=draw))
+        return draw
+
+    return define
+
+
+def generate(
+    families: Sequence[str],
+    size: int,
+    ratio: tuple[float, float],
+    seed: int,
+    purpose: str,
+    index: int,
+) -> Mask:
+    """Draw mask number `index` of a stream: [size,size], its hole ratio in (low, high].
+
+    The family is drawn from `families`, the wanted ratio uniformly from the range. A range that the
+    families do not reach is a `UserError`.
+    """
+    pixels = size * size
+    low, high = int(np.floor(ratio[0] * pixels + 1e-6)) + 1, int(np.floor(ratio[1] * pixels + 1e-6))
+    for attempt in range(ATTEMPTS):
+        stream = rng(seed, purpose, index, attempt)
+        family = families[int(stream.integers(len(families)))]
+        wanted = int(stream.integers(low, high + 1))
+        mask = _drawing(family)(stream, size, wanted)
+        if low <= pixels - int(mask.sum(dtype=np.int64)) <= high:
+            return mask
+    raise UserError(
+        f"no {','.join(families)} mask of {size} pixels was found with a hole ratio in "
+        f"{bucket_label(ratio)}; choose another --ratio or other masks"
+    )
+
+
+@dataclass(frozen=True)
+class GeneratedMasks:
+    """Masks drawn from one or more families; a `MaskSource`."""
+
+    families: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The families, comma-separated."""
+        return ",".join(self.families)
+
+    @property
+    def digest(self) -> str:
+        """The families: their names define the masks, and a fingerprint covers their code."""
+        return self.name
+
+    def training(self, size: int, ratio: tuple[float, float], seed: int, position: int) -> Mask:
+        """Return the mask at one position of the training sequence, its hole ratio in `ratio`."""
+        return generate(self.families, size, ratio, seed, "training masks", position)
+
+    def by_bucket(
+        self, size: int, seed: int, purpose: str, count: int
+    ) -> dict[str, list[tuple[str, Mask]]]:
+        """Return `count` masks for each bucket, each named by what it is drawn from."""
+        names = {
+            bucket_label(bucket): [f"{self.name}/{purpose}/{seed}/{b}/{k}" for k in range(count)]
+            for b, bucket in enumerate(BUCKETS)
+        }
+        return {b: [(name, self.load(name, size)) for name in row] for b, row in names.items()}
+
+    def load(self, name: str, size: int) -> Mask:
+        """Return the mask of a name that `by_bucket` gave, whichever families this source has."""
+        parts = name.split("/")
+        if len(parts) != 5 or not set(parts[0].split(",")) <= REGISTRY.all().keys():
+            raise UserError(
+                f"mask {name} of the manifest is not a generated one; "
+                "name its source by --test-masks"
+            )
+        drawn_from, purpose, seed, bucket, index = parts
+        ratio = BUCKETS[int(bucket)]
+        return generate(
+            drawn_from.split(","), size, ratio, int(seed), f"{purpose}{bucket}", int(index)
+        )
+
+
+@cache
+def _drawing(family: str) -> DrawMask:
+    """Return a family's function; kept, since a registry looks for new files at every question."""
+    return REGISTRY.find(family).draw

@@ -1,0 +1,139 @@
+"""Mask sources: what one is, how one is defined, and how `--masks` names one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol, TypeVar
+
+from bench.core.registry import Registry
+from bench.data.images.source import Split
+from bench.data.masks import family
+from bench.data.masks.buckets import Mask
+from bench.data.masks.polarity import Polarity
+from bench.data.source_name import SourceName, TakesPath, unknown_source
+
+
+class MaskSource(Protocol):
+    """Masks for training by position, and for testing by bucket and by name. All is required.
+
+    `bench.data.masks.family.GeneratedMasks` draws masks, and `bench.data.masks.listed.MaskList` is
+    the base of sources that can list theirs. Every method must be a function of its arguments
+    alone: the same position, or name, gives the same mask in every process and run.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name in manifests and errors. It holds no path."""
+
+    @property
+    def digest(self) -> str:
+        """What the masks are, wherever they lie; part of the identity of a training."""
+
+    def training(self, size: int, ratio: tuple[float, float], seed: int, position: int) -> Mask:
+        """Return the mask at one position of the training sequence, [size,size].
+
+        Called for every training image. A source whose masks have fixed hole ratios may leave
+        `ratio` (low, high] aside.
+        """
+
+    def by_bucket(
+        self, size: int, seed: int, purpose: str, count: int
+    ) -> dict[str, list[tuple[str, Mask]]]:
+        """Return up to `count` named masks [size,size] for each bucket's label.
+
+        Called once, when test pairs are drawn; `purpose` tells the streams of test and validation
+        apart.
+        """
+
+    def load(self, name: str, size: int) -> Mask:
+        """Return the mask of a name that `by_bucket` gave; an unknown name is a `UserError`.
+
+        Called for every pair of a manifest.
+        """
+
+
+class MaskRequest(NamedTuple):
+    """The masks that an experiment asks a source for."""
+
+    split: Split
+    """Test pairs ask for `test`, training and validation for `train`."""
+    root: Path
+    """The folder that holds named data sets, `--data-root`."""
+    path: Path | None
+    """The path of `NAME:PATH`, where the source takes one."""
+    polarity: Polarity | Literal[""]
+    """`--polarity`; empty if it is not given."""
+
+
+OpenMasks = Callable[[MaskRequest], MaskSource]
+Open = TypeVar("Open", bound=OpenMasks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskSet:
+    """Masks by a name; `mask_source` defines one."""
+
+    name: str
+    summary: str
+    takes_path: TakesPath
+    open: OpenMasks
+
+
+REGISTRY: Registry[MaskSet] = Registry("mask source", ["bench.data.masks"], "lbam_bench.masks")
+
+
+def mask_source(
+    name: str, summary: str, takes_path: TakesPath = "optional"
+) -> Callable[[Open], Open]:
+    """Define a mask source by the function that opens it.
+
+    The function is called when an experiment starts; it raises a `UserError` that says what is
+    missing. To define masks that are drawn instead, see `bench.data.masks.family.mask_family`. This
+    file, `bench/data/masks/doodles.py`, makes `--masks doodles` work:
+
+        from bench.data.masks.files import FileMasks
+        from bench.data.masks.source import mask_source
+
+        @mask_source("doodles", "scanned doodles, black is hole")
+        def doodles(request):
+            return FileMasks.open(request.path or request.root / "doodles", "hole-black")
+    """
+
+    def define(open_masks: Open) -> Open:
+        REGISTRY.add(
+            name, MaskSet(name=name, summary=summary, takes_path=takes_path, open=open_masks)
+        )
+        return open_masks
+
+    return define
+
+
+def open_masks(
+    spec: str, polarity: Polarity | Literal[""], root: Path, split: Split = "train"
+) -> MaskSource:
+    """Return the masks of `spec`: comma-separated families, or a source `NAME` or `NAME:PATH`.
+
+    A source that is unknown, missing or damaged is a `UserError`.
+    """
+    asked, sources = SourceName.parse(spec), REGISTRY.all()
+    if asked.name in sources:
+        asked.check_path(sources[asked.name].takes_path)
+        return sources[asked.name].open(MaskRequest(split, root, asked.path, polarity))
+    families, known = [name.strip() for name in spec.split(",")], family.REGISTRY.all()
+    for name in families:
+        if name not in known:
+            forms = [(source.name, source.takes_path) for source in sources.values()]
+            never: TakesPath = "never"
+            raise unknown_source("mask source", name, [*((n, never) for n in known), *forms])
+    return family.GeneratedMasks(tuple(families))
+
+
+def modules(spec: str) -> list[str]:
+    """Return the names of the modules that define the masks of `spec`, for a run's fingerprint."""
+    sources = REGISTRY.all()
+    name = SourceName.parse(spec).name
+    if name in sources:
+        return [REGISTRY.module(name)]
+    return [family.REGISTRY.module(name.strip()) for name in spec.split(",")]

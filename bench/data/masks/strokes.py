@@ -1,0 +1,43 @@
+"""Free-form strokes, as DeepFill v2 draws them (Yu et al., ICCV 2019)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from bench.data.masks.buckets import Mask
+from bench.data.masks.drawing import Piece, first_pieces, segment
+from bench.data.masks.family import mask_family
+
+MOST_STROKES = 12
+"""More than any hole needs: strokes are added until the hole is as large as wanted."""
+
+
+@mask_family("strokes", "free-form strokes of DeepFill v2")
+def strokes(stream: np.random.Generator, size: int, holes: int) -> Mask:
+    """Draw strokes until the hole has about the wanted number of pixels.
+
+    At 256 px: 4-11 vertices a stroke, turns of 2pi/5 ± U(0, 2pi/15), lengths N(diagonal/8, half of
+    it), widths U(12, 40).
+    """
+    pieces = [piece for _ in range(MOST_STROKES) for piece in _stroke(stream, size)]
+    return first_pieces(pieces, size, holes)
+
+
+def _stroke(stream: np.random.Generator, size: int) -> list[Piece]:
+    """Draw one stroke; return its segments."""
+    diagonal = np.hypot(size, size)
+    x, y = stream.uniform(0, size, 2)
+    heading = stream.uniform(0, 2 * np.pi)
+    width = stream.uniform(12, 40) * size / 256
+    segments: list[Piece] = []
+    for vertex in range(int(stream.integers(4, 12))):
+        turn = 2 * np.pi / 5 + stream.uniform(-2 * np.pi / 15, 2 * np.pi / 15)
+        heading += turn if vertex % 2 else -turn
+        length = max(0.0, stream.normal(diagonal / 8, diagonal / 16))
+        start = (x, y)
+        x = float(np.clip(x + length * np.cos(heading), 0, size))
+        y = float(np.clip(y + length * np.sin(heading), 0, size))
+        segments.append(partial(segment, start=start, end=(x, y), width=width))
+    return segments
