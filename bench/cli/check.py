@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
+from bench.cli.arguments import Parser
 from bench.core.errors import UserError
-
-if TYPE_CHECKING:
-    from bench.cli.parser import Parser
 
 EXAMPLES = """examples:
   python -m bench check forward

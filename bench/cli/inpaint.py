@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench.cli import methods, options
+from bench.cli.arguments import Parser
 from bench.core.errors import UserError
-
-if TYPE_CHECKING:
-    from bench.cli.parser import Parser
 
 EXAMPLES = """examples:
   python -m bench inpaint --run runs/forward-quick-seed0 --image i.png --mask m.png --out o.png

@@ -6,14 +6,12 @@ import argparse
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from bench.cli.arguments import Parser
 from bench.config import Config, override, sections
 from bench.presets import PRESET_HELP, preset
 from bench.registry import Family
-
-if TYPE_CHECKING:
-    from bench.cli.parser import Parser
 
 FIRST = (
     "--variant", "--baseline", "--variants", "--methods", "--run", "--weights", "--preset", "--out",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Collection, Sequence
-from typing import Any, NoReturn, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 from bench import __version__
 from bench.cli import (
@@ -15,12 +15,13 @@ from bench.cli import (
     compare,
     evaluate,
     inpaint,
-    list_methods,
+    listing,
     report,
     run,
     speed,
     study,
 )
+from bench.cli.arguments import Parser
 from bench.core.errors import UserError, unknown
 
 
@@ -39,69 +40,10 @@ class Command(Protocol):
 COMMANDS: dict[str, dict[str, Command]] = {
     "train": {"run": run, "ablate": ablate, "compare": compare},
     "measure": {"evaluate": evaluate, "report": report},
-    "look": {"list": list_methods, "inpaint": inpaint, "study": study},
+    "look": {"list": listing, "inpaint": inpaint, "study": study},
     "keep house": {"check": check, "speed": speed},
 }
 """The commands by purpose, as `--help` groups them."""
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose complaints are `UserError`s and whose help may have a short form.
-
-    `first` names the options of the short form, which `--help` prints; `--help-all` prints all.
-    """
-
-    def __init__(self, **settings: Any) -> None:
-        settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        super().__init__(**settings, allow_abbrev=False)
-        self.first: Collection[str] = ()
-
-    def shorten_help(self, first: Collection[str]) -> None:
-        """Show only the named options in `--help`, and add `--help-all`."""
-        self.first = first
-        self.add_argument("--help-all", action=_HelpAll, help="show all options")
-
-    def format_help(self) -> str:
-        """Return the help, in its short form if there is one."""
-        return self.format_short_help() if self.first else super().format_help()
-
-    def format_short_help(self) -> str:
-        """Return the help of the first options alone."""
-        options = [a for a in self._actions if a.help != argparse.SUPPRESS]
-        shown = {"-h", "--help-all", *self.first}
-        hidden = [a for a in options if shown.isdisjoint(a.option_strings)]
-        kept = [(a, a.help) for a in hidden]
-        for action in hidden:
-            action.help = argparse.SUPPRESS
-        descriptions = [(group, group.description) for group in self._action_groups]
-        for group, _ in descriptions:
-            group.description = None  # or a group without shown options keeps its title
-        text = super().format_help()
-        for action, words in kept:
-            action.help = words
-        for group, description in descriptions:
-            group.description = description
-        return f"{text}\n{len(hidden)} more options: --help-all\n"
-
-    def format_full_help(self) -> str:
-        """Return the help of all options."""
-        return super().format_help()
-
-    def error(self, message: str) -> NoReturn:
-        """Raise a `UserError` instead of printing the usage and leaving."""
-        raise UserError(f"{message}; see `{self.prog} --help`")
-
-
-class _HelpAll(argparse.Action):
-    """Prints the help of all options and leaves."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str, **settings: Any) -> None:
-        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, **settings)
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        assert isinstance(parser, Parser)
-        print(parser.format_full_help(), end="")
-        parser.exit()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import options
+from bench.cli.arguments import Parser
 from bench.core.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.cli.parser import Parser
     from bench.runs.run import Run
 
 EXAMPLES = """examples:
@@ -70,15 +70,16 @@ def _remove_object(args: argparse.Namespace, runs: Sequence[Run], out: Path) -> 
 
     tune_cpu()
     from bench.evaluation import picture
-    from bench.runs.experiment import network_of_run
+    from bench.runs.experiment import load_run, network_of
     from reports.figures import removal
 
     image, mask = picture.read(args.image, args.mask, args.polarity)
     holes = picture.save(out / "input.png", picture.show_hole(image, mask))
     filled: dict[str, Path] = {}
     for run in runs:
-        method, network = network_of_run(run)
+        method, config = load_run(run)
         if method.name not in filled:  # the first seed stands for all
+            network = network_of(method, config, run)
             output = picture.fill_picture(network, image, mask, choose("auto"))
             filled[method.name] = picture.save(out / f"{method.name}.png", output)
     removal(holes, filled, out / "removal.png")

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from bench.cli import methods, options
-
-if TYPE_CHECKING:
-    from bench.cli.parser import Parser
+from bench.cli.arguments import Parser
 
 EXAMPLES = """examples:
   python -m bench run --variant forward

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from typing import TYPE_CHECKING
 
+from bench.cli.arguments import Parser
 from bench.core.errors import unknown
-
-if TYPE_CHECKING:
-    from bench.cli.parser import Parser
 
 EXAMPLES = """examples:
   python -m bench speed

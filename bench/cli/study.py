@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from bench.cli.arguments import Parser
 from bench.core.errors import UserError
-
-if TYPE_CHECKING:
-    from bench.cli.parser import Parser
 
 
 def add_options(parser: Parser) -> None:

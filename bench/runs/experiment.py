@@ -6,7 +6,7 @@ import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from accelerate import Accelerator
@@ -27,11 +27,19 @@ from bench.evaluation.evaluator import Evaluator
 from bench.networks import weights
 from bench.registry import Algorithm, ImportedWeights, Method, TrainedNetwork
 from bench.runs.environment import environment
-from bench.runs.identity import code_digest, fingerprint, relevant_options
+from bench.runs.identity import (
+    fingerprint,
+    measurement,
+    method_code,
+    of_measurement,
+    relevant_options,
+)
 from bench.runs.run import Run
 from bench.training.trainer import Trainer, make_accelerator
 
 log = logging.getLogger(__name__)
+Work = Literal["nothing", "measurement", "training"]
+"""What is left to do for a run; a training is followed by a measurement."""
 
 
 @dataclass(frozen=True)
@@ -65,78 +73,80 @@ class Experiment:
         self.method.check(self.config, accelerator.num_processes)
         inputs = Inputs(self.config, self.cache)
         if not accelerator.is_main_process:
-            if _agree(accelerator, None) and isinstance(self.method, TrainedNetwork):
-                self._trainer(self.method, inputs, accelerator).train()
+            if _agree(accelerator, "nothing") == "training":
+                self._trainer(inputs, accelerator).train()
             return self.run
         with self.run.locked():
             bench = Bench.prepare(self.config, inputs)
-            identity = self._identify(inputs, accelerator)
-            to_do = self._decide(identity, redo)
-            _agree(accelerator, to_do)
-            if to_do:
-                trainer = None
-                if isinstance(self.method, TrainedNetwork):
-                    trainer = self._trainer(self.method, inputs, accelerator)
+            identity = self._identify(inputs, bench, accelerator)
+            work = _agree(accelerator, self._decide(identity, redo))
+            if work != "nothing":
+                trainer = self._trainer(inputs, accelerator) if work == "training" else None
                 self._begin(identity, inputs, redo)
                 with self.run.working():
-                    network = self._network(trainer)
+                    if trainer is not None:
+                        trainer.train()
+                    # Loaded from the file: a trained object still runs in the training's precision.
+                    network = network_of(self.method, self.config, self.run)
                     bench.measure(self.method, network, fingerprint(identity), self.run)
         return self.run
 
-    def _identify(self, inputs: Inputs, accelerator: Accelerator) -> dict[str, Any]:
+    def _identify(self, inputs: Inputs, bench: Bench, accelerator: Accelerator) -> dict[str, Any]:
         """Return everything that can change the result, and not where the data lies."""
-        evaluation, objective = self.config.evaluation, self.config.objective
+        metrics = [measure.metric.name for measure in bench.evaluator.measures]
         identity = {
             "method": self.method.name,
+            "code": method_code(self.method, self.config),
             "test pairs": inputs.test.manifest.hash,
-            "lpips weights": _file_digest(evaluation.lpips_weights),
-            "code": code_digest(self.method),
+            "lpips weights": _file_digest(self.config.evaluation.lpips_weights),
+            **measurement(self.config, metrics, bench.references),
+            **relevant_options(self.method, self.config),
         }
-        options = relevant_options(self.method, self.config)
         if not isinstance(self.method, TrainedNetwork):
-            # Images and masks show in the test pairs alone.
-            return identity | {k: v for k, v in options.items() if k.startswith("evaluation.")}
+            return identity
         return {
             **identity,
-            **options,
             **inputs.digests(),
             "training.precision": device.PRECISIONS[accelerator.mixed_precision],
             "processes": accelerator.num_processes,
-            "vgg16 weights": _file_digest(objective.vgg16_weights),
+            "vgg16 weights": _file_digest(self.config.objective.vgg16_weights),
         }
 
-    def _decide(self, identity: dict[str, Any], redo: bool) -> bool:
-        """Return whether there is work to do; a run with another identity is a `UserError`."""
+    def _decide(self, identity: dict[str, Any], redo: bool) -> Work:
+        """Return what is left to do; a run of another training is a `UserError`."""
+        first: Work = "training" if isinstance(self.method, TrainedNetwork) else "measurement"
         if redo or self.run.progress == "absent":
-            return True
-        self.run.check_same(identity)
-        if self.run.progress == "finished":
+            return first
+        changed = self.run.differences(identity)
+        if any(not of_measurement(name) for name in changed):
+            raise UserError(
+                f"{self.run.path} is a {self.run.progress} run with other settings: "
+                f"{'; '.join(changed.values())}. Use --redo to replace it, or another --out"
+            )
+        if self.run.progress == "finished" and not changed:
             log.info("%s is finished; skipped", self.run.path)
-            return False
-        return True
+            return "nothing"
+        if changed:
+            log.info("%s is measured again: %s", self.run.path, "; ".join(changed.values()))
+        # The weights are written whole as the last act of a training.
+        return "measurement" if self.run.weights.exists() else first
 
     def _begin(self, identity: dict[str, Any], inputs: Inputs, redo: bool) -> None:
         """Write down what the run is; what another run left in its folder goes first."""
         if redo or self.run.progress == "absent":
             # Also checkpoints of a --redo that was killed: they belong to another run.
             self.run.clear()
+        self.run.clear_measurement()
         self.run.begin(identity, to_dict(self.config), environment())
         inputs.test.manifest.save(self.run.manifest)
         if isinstance(self.method, TrainedNetwork):
             write_json(self.run.splits, inputs.splits())
 
-    def _trainer(self, method: TrainedNetwork, inputs: Inputs, accelerator: Accelerator) -> Trainer:
-        config = override(self.config, method.objective)
-        network, learner = method.build(config.model), resolve(method.learner)
+    def _trainer(self, inputs: Inputs, accelerator: Accelerator) -> Trainer:
+        assert isinstance(self.method, TrainedNetwork)
+        config = override(self.config, self.method.objective)
+        network, learner = self.method.build(config.model), resolve(self.method.learner)
         return Trainer(network, learner, config, accelerator, inputs, self.run)
-
-    def _network(self, trainer: Trainer | None) -> nn.Module:
-        """Return the network to be measured, trained first where it can be."""
-        if trainer is None:
-            return self.method.build(self.config.model)
-        trainer.train()
-        # Loaded from the file: the trained object still runs in the training's precision.
-        return load_network(self.method, self.config, self.run.weights)
 
 
 @dataclass(frozen=True)
@@ -233,18 +243,17 @@ def load_run(folder: RunFolder) -> tuple[Method, Config]:
     return registry.find(folder.method), from_dict(read_json(folder.config))
 
 
-def network_of_run(folder: RunFolder) -> tuple[Method, nn.Module]:
-    """Return the method of a finished run and its network, with its weights if it has any."""
-    method, config = load_run(folder)
+def network_of(method: Method, config: Config, folder: RunFolder) -> nn.Module:
+    """Return a method's network, with the weights of a run if it has any."""
     if isinstance(method, Algorithm):
-        return method, method.build(config.model)
-    return method, load_network(method, config, folder.weights)
+        return method.build(config.model)
+    return load_network(method, config, folder.weights)
 
 
 def restore_pictures(folder: RunFolder, cache: Path) -> None:
     """Fill a finished run's test pairs again from its weights; the records stay as they are."""
-    method, network = network_of_run(folder)
-    _, config = load_run(folder)
+    method, config = load_run(folder)
+    network = network_of(method, config, folder)
     config = override(config, {"manifest": str(folder.manifest), "lpips": "off"})
     Bench.prepare(config, Inputs(config, cache)).draw(method, network, folder)
 
@@ -264,9 +273,9 @@ def _file_digest(file: str) -> str:
     return weights.file_hash(Path(file)) if file else "torchvision"
 
 
-def _agree(accelerator: Accelerator, decision: bool | None) -> bool:
+def _agree(accelerator: Accelerator, decision: Work) -> Work:
     """Tell all processes the decision of the first, and return it."""
     shared = [decision]
     if accelerator.num_processes > 1:
         broadcast_object_list(shared)
-    return bool(shared[0])
+    return shared[0]

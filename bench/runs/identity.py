@@ -1,14 +1,19 @@
-"""The identity of a run: everything that can change its result, and the digest of the code.
+"""The identity of a run: everything that can change its result, and its fingerprint.
 
 A fingerprint is the digest of an identity: equal fingerprints mean equal results (on one kind of
-processor, see `bench.runs.environment`). An identity holds the options that can change a result,
-with precision and number of processes as resolved on this machine, digests of the images, the masks
-and the test pairs, digests of pretrained weights, and a digest of the code.
+processor, see `bench.runs.environment`). It covers
 
-The digest of the code covers what runs: the syntax trees of the modules that define the method, the
-training and the evaluation, and of the project's modules that they import. Comments, docstrings,
-formatting, type-checking imports and the names and places of modules are left out, so that moving
-or rewording code keeps every finished run.
+- the options that can change a result, with precision and number of processes as resolved on this
+  machine;
+- the bytes of the training images, the masks, the test pairs and pretrained weights, by digests;
+- the code that runs: the syntax trees of the modules that define the method, its training and its
+  measurement, and of the project's modules that they import.
+
+Comments, docstrings, formatting, imports for the type checker, and the names and places of modules
+are left out, so that moving or rewording code keeps every finished run.
+
+An identity has two parts. The training's part says nothing of what the weights are measured on: a
+finished run that is asked for with other test pairs or metrics is measured again, not trained.
 """
 
 from __future__ import annotations
@@ -25,12 +30,19 @@ from pathlib import Path
 from typing import Any
 
 from bench.config import Config, identity
-from bench.core.references import Reference, module_of
+from bench.core.references import Reference, attribute_of, module_of
+from bench.data.masks.source import modules
+from bench.evaluation.metrics.metric import REGISTRY
 from bench.registry import ImportedWeights, Method, TrainedNetwork
 
 OWN_PACKAGES = ("bench", "variants", "baselines")
-EVALUATION_CODE = ("bench.evaluation.evaluator", "bench.data.inputs")
-TRAINING_CODE = ("bench.training.trainer", *EVALUATION_CODE)
+MEASUREMENT_CODE = ("bench.evaluation.evaluator", "bench.data.inputs")
+TRAINING_CODE = ("bench.training.trainer", "bench.data.inputs")
+OF_MEASUREMENT = frozenset(
+    {"test pairs", "lpips weights", "measurement code", "metrics", "references"}
+    | {"data.pairs", "data.test_images", "data.test_masks"}
+)
+"""Parts of an identity that concern the measurement alone, besides `evaluation.*`."""
 SOURCES = ("data.images", "data.test_images", "data.masks", "data.test_masks")
 """Options of the form KIND or KIND:PATH."""
 
@@ -40,29 +52,61 @@ def fingerprint(values: Mapping[str, Any]) -> str:
     return _short(json.dumps(values, sort_keys=True))
 
 
+def of_measurement(name: str) -> bool:
+    """Return whether a part of an identity concerns the measurement alone, not the training."""
+    return name in OF_MEASUREMENT or name.startswith("evaluation.")
+
+
 def relevant_options(method: Method, config: Config) -> dict[str, Any]:
     """Return the options that can change the method's result, as `section.option`: value.
 
-    Paths are left out: what lies there is part of the identity by its digest.
+    Paths are left out: what lies there is part of the identity by its digest. For a method without
+    training, images and masks show in the test pairs alone.
     """
-    return {
+    options = {
         name: value.partition(":")[0] if name in SOURCES else value
         for name, value in identity(config).items()
         if name.partition(".")[2] not in method.ignores
     }
-
-
-def code_digest(method: Method) -> str:
-    """Return the digest of the code that a method's result comes from, with its arguments."""
-    entries = [method.network, *EVALUATION_CODE]
-    fixed: Mapping[str, Any] = {}
     if isinstance(method, TrainedNetwork):
-        entries += [method.learner, *TRAINING_CODE]
-        fixed = method.objective
+        return options
+    return {name: value for name, value in options.items() if name.startswith("evaluation.")}
+
+
+def method_code(method: Method, config: Config) -> str:
+    """Return the digest of the code that builds a method and trains it, with its arguments."""
+    references, fixed = [method.network], {}
+    if isinstance(method, TrainedNetwork):
+        # Drawn masks are known by the names of their families alone, so their code counts here.
+        references += [method.learner, *TRAINING_CODE, *modules(config.data.masks)]
+        fixed = dict(method.objective)
     elif isinstance(method, ImportedWeights):
-        entries.append(method.load)
-    modules = [module_digest(name, owners(entries)) for name in sorted({*map(module_of, entries)})]
-    return _short(repr((modules, _plain(method.arguments), _plain(fixed))))
+        references.append(method.load)
+    return _short(repr((_digests(references), _plain(method.arguments), _plain(fixed))))
+
+
+def measurement(
+    config: Config, metrics: Iterable[str], references: Iterable[Method]
+) -> dict[str, Any]:
+    """Return the code of a measurement, for a run's identity: evaluator, metrics and references.
+
+    `metrics` are the names of those that are measured, `references` the algorithms next to them.
+    """
+    return {
+        "measurement code": _short(repr(_digests(MEASUREMENT_CODE))),
+        "metrics": {name: module_digest(REGISTRY.module(name)) for name in metrics},
+        "references": {method.name: method_code(method, config) for method in references},
+    }
+
+
+def _digests(references: Iterable[Reference]) -> list[tuple[str, str]]:
+    """Return what each reference names, as (digest of its module, attribute), in no special order.
+
+    Sorted by digest and not by name, since the names of modules do not count.
+    """
+    found = list(references)
+    own = owners(found)
+    return sorted({(module_digest(module_of(r), own), attribute_of(r)) for r in found})
 
 
 def owners(references: Iterable[Reference]) -> tuple[str, ...]:
@@ -95,7 +139,8 @@ class _Modules:
             if spec is None or spec.origin is None:
                 return name
             tree = ast.parse(Path(spec.origin).read_bytes())
-            self.digests[name] = _short(" ".join(self.spell(tree)))
+            package = name if spec.submodule_search_locations else name.rpartition(".")[0]
+            self.digests[name] = _short(" ".join(self.spell(_absolute(tree, package))))
         return self.digests[name]
 
     def spell(self, value: Any) -> Iterator[str]:
@@ -136,6 +181,15 @@ class _Modules:
         if not dot or package not in self.own or not name.replace(".", "").isidentifier():
             return False
         return _find(name) is not None
+
+
+def _absolute(tree: ast.Module, package: str) -> ast.Module:
+    """Write relative imports of a module as absolute ones, so that they are followed as well."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            name = "." * node.level + (node.module or "")
+            node.module, node.level = importlib.util.resolve_name(name, package), 0
+    return tree
 
 
 def _find(name: str) -> ModuleSpec | None:

@@ -28,7 +28,7 @@ class Run(RunFolder):
     `Experiment.execute` takes a run through its states:
 
         with run.locked():                      # nobody else works on it
-            run.check_same(identity)            # it is the run that was asked for
+            run.differences(identity)           # is it the run that was asked for?
             run.begin(identity, config, environment)
             with run.working():                 # finished at the end, or failed with the reason
                 ...
@@ -57,19 +57,14 @@ class Run(RunFolder):
         write_json(self.environment, environment)
         self._set_state("running")
 
-    def check_same(self, identity: Mapping[str, Any]) -> None:
-        """Raise a `UserError` that shows the difference, if the run has another identity."""
+    def differences(self, identity: Mapping[str, Any]) -> dict[str, str]:
+        """Return the parts of an identity that differ from the run's, as `name: old -> new`."""
         old, new = self.read_identity(), json.loads(json.dumps(identity))  # tuples become lists
-        difference = [
-            f"{name}: {old.get(name)} -> {new.get(name)}"
+        return {
+            name: f"{name}: {old.get(name)} -> {new.get(name)}"
             for name in sorted({*old, *new})
             if old.get(name) != new.get(name)
-        ]
-        if difference:
-            raise UserError(
-                f"{self.path} is a {self.progress} run with other settings: "
-                f"{'; '.join(difference)}. Use --redo to replace it, or another --out"
-            )
+        }
 
     def clear(self) -> None:
         """Remove everything but the lock: the state first, or half a run could look finished."""
@@ -79,6 +74,11 @@ class Run(RunFolder):
                 shutil.rmtree(path)
             elif path != self.lock:
                 path.unlink()
+
+    def clear_measurement(self) -> None:
+        """Remove records and pictures: those of other test pairs would stay among the new ones."""
+        self.records.unlink(missing_ok=True)
+        shutil.rmtree(self.pictures.path, ignore_errors=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

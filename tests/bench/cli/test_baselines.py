@@ -53,7 +53,8 @@ def test_a_classical_run_is_measured_not_trained(run: Run, tmp_path: Path) -> No
     before = (folder / "records.csv").stat().st_mtime_ns
     assert run(*words, "--images", "sample")[0] == 0
     assert (folder / "records.csv").stat().st_mtime_ns == before
-    assert run(*words, "--pairs", "1")[0] == 2
+    assert run(*words, "--pairs", "1")[0] == 0  # with other pairs it is measured again
+    assert pd.read_csv(folder / "records.csv")["pair"].nunique() == 4
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from bench.config import override
 from bench.core.device import has_bf16_units
 from bench.core.errors import UserError
 from bench.evaluation import records
+from bench.evaluation.metrics import metric
 from bench.presets import preset
 from bench.registry import find
 from bench.runs.experiment import Experiment, evaluate_weights, load_run
@@ -85,7 +87,7 @@ def test_inputs_are_resolved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     from bench.data import inputs
 
     asked: list[tuple[object, ...]] = []
-    for name in ("pictures", "resolve"):
+    for name in ("pictures", "open_masks"):
         original = getattr(inputs, name)
 
         def counted(*args: object, name: str = name, original: Any = original) -> Any:
@@ -96,7 +98,9 @@ def test_inputs_are_resolved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     Experiment(find("no-gan"), override(preset("quick"), SMALL), tmp_path).execute()
     splits = [call[2] for call in asked if call[0] == "pictures"]
     assert sorted(splits) == ["test", "train", "val"]
-    assert len([call for call in asked if call[0] == "resolve"]) == 2  # for training, for testing
+    assert (
+        len([call for call in asked if call[0] == "open_masks"]) == 2
+    )  # for training, for testing
 
 
 def test_the_identity_holds_what_this_machine_makes_of_auto(tmp_path: Path) -> None:
@@ -126,6 +130,45 @@ def test_no_learner_is_given_the_hole(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(CommonLearner, "step", watched)
     Experiment(find("no-gan"), override(preset("quick"), SMALL), tmp_path).execute()
     assert leaks == [0.0] * 3
+
+
+def test_other_test_pairs_ask_for_no_other_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = override(preset("quick"), SMALL)
+    run = Experiment(find("no-gan"), config, tmp_path).execute()
+    weights = run.weights.read_bytes()
+    monkeypatch.setattr(CommonLearner, "step", lambda *_: pytest.fail("it trains"))
+    more = Experiment(find("no-gan"), override(config, {"pairs": 2}), tmp_path)
+    with caplog.at_level(logging.INFO):
+        more.execute()
+    assert "is measured again: data.pairs: 1 -> 2; test pairs: " in caplog.text
+    assert run.weights.read_bytes() == weights
+    assert (
+        records.read([run.records])["pair"].nunique() == 8 == len(run.pictures.pairs_with("output"))
+    )
+    Experiment(find("no-gan"), config, tmp_path).execute()  # no picture of the other pairs stays
+    assert (
+        records.read([run.records])["pair"].nunique() == 4 == len(run.pictures.pairs_with("output"))
+    )
+    with pytest.raises(
+        UserError, match=r"other settings: training\.lr: 0\.003 -> 0\.1\. Use --redo"
+    ):
+        Experiment(find("no-gan"), override(config, {"lr": 0.1}), tmp_path).execute()
+
+
+def test_a_new_metric_is_measured_without_training_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = override(preset("quick"), SMALL)
+    run = Experiment(find("no-gan"), config, tmp_path).execute()
+    monkeypatch.setattr(CommonLearner, "step", lambda *_: pytest.fail("it trains"))
+    monkeypatch.setattr(metric.REGISTRY, "_items", dict(metric.REGISTRY.all()))
+    define = metric.metric("bias", label="bias", unit="levels", higher_is_better=False)
+    define(lambda output, target, hole=None: (output - target).mean((1, 2, 3)))
+    metric.REGISTRY._modules["bias"] = "bench.evaluation.metrics.l1"
+    Experiment(find("no-gan"), config, tmp_path).execute()
+    assert "bias" in set(records.read([run.records])["metric"])
 
 
 def test_settings_that_cannot_work_are_refused_before_anything_is_made(tmp_path: Path) -> None:

@@ -9,10 +9,17 @@ import pytest
 from bench.config import override
 from bench.presets import preset
 from bench.registry import Method, TrainedNetwork, discover, find
-from bench.runs.identity import code_digest, fingerprint, module_digest, relevant_options
+from bench.runs.identity import (
+    fingerprint,
+    measurement,
+    method_code,
+    module_digest,
+    relevant_options,
+)
 
 Write = Callable[[str, str], None]
 OWN = ("mine",)
+QUICK = preset("quick")
 NET = '''"""A network."""
 
 from mine.layers import scale
@@ -126,6 +133,13 @@ def test_imports_inside_functions_and_references_count(write: Write) -> None:
         assert digest() != first
 
 
+def test_relative_imports_count(write: Write, before: str) -> None:
+    write("net", NET.replace("from mine.layers import", "from .layers import"))
+    assert digest() == before
+    write("layers", LAYERS.replace("factor * x", "x - factor"))
+    assert digest() != before
+
+
 def test_modules_that_import_each_other_have_a_digest(write: Write) -> None:
     write("net", "import mine.other\nA = 1\n")
     write("other", "import mine.net\nB = 1\n")
@@ -138,16 +152,16 @@ def test_the_digest_is_the_same_in_another_process(tmp_path: Path) -> None:
     import subprocess
 
     code = (
-        "from bench.registry import find\nfrom bench.runs.identity import code_digest\n"
-        "print(code_digest(find('forward')))"
+        "from bench.registry import find\nfrom bench.runs.identity import method_code\n"
+        "from bench.presets import preset\nprint(method_code(find('forward'), preset('quick')))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == code_digest(find("forward"))
+    assert found.stdout.strip() == method_code(find("forward"), QUICK)
 
 
 def test_variants_differ_by_their_fields_and_objectives() -> None:
     variants = [method for method in discover().values() if method.family == "variant"]
-    assert len({code_digest(method) for method in variants}) == len(variants)
+    assert len({method_code(method, QUICK) for method in variants}) == len(variants)
 
 
 def test_what_only_describes_a_method_does_not_count() -> None:
@@ -158,12 +172,49 @@ def test_what_only_describes_a_method_does_not_count() -> None:
         }  # fmt: skip
         return TrainedNetwork(**(shared | changes))  # type: ignore[arg-type]
 
-    same = code_digest(method())
-    assert code_digest(method(summary="other words", views="variants.lbam.views:views")) == same
-    assert code_digest(method(arguments={"spec": 2})) != same
-    assert code_digest(method(objective={"adversarial": 0.0})) != same
-    assert code_digest(method(network="baselines.pconv.network:PConvUNet")) != same
-    assert code_digest(method(learner="baselines.pconv.learner:PConvLearner")) != same
+    same = method_code(method(), QUICK)
+    assert (
+        method_code(method(summary="other words", views="variants.lbam.views:views"), QUICK) == same
+    )
+    assert method_code(method(arguments={"spec": 2}), QUICK) != same
+    assert method_code(method(objective={"adversarial": 0.0}), QUICK) != same
+    assert method_code(method(network="baselines.pconv.network:PConvUNet"), QUICK) != same
+    assert method_code(method(learner="baselines.pconv.learner:PConvLearner"), QUICK) != same
+
+
+def test_which_thing_of_a_module_is_named_counts() -> None:
+    shared: dict[str, object] = {"name": "m", "family": "baseline", "summary": "s"}
+    one, other = (
+        TrainedNetwork(**shared, network=f"baselines.contextual_attention.network:{name}")  # type: ignore[arg-type]
+        for name in ("TwoStages", "Critics")
+    )
+    assert method_code(one, QUICK) != method_code(other, QUICK)
+
+
+def test_the_names_of_modules_do_not_order_the_digest(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A moved network comes at another place among the modules, sorted by name."""
+    found = []
+    for name in ("aaa", "zzz"):
+        write(name, NET)
+        write("layers", LAYERS)
+        method = TrainedNetwork(name="m", family="variant", summary="", network=f"mine.{name}:Net")
+        found.append(method_code(method, QUICK))
+    assert found[0] == found[1]
+
+
+def test_drawn_masks_count_by_their_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    strokes, boxes = (override(QUICK, {"masks": masks}) for masks in ("strokes", "boxes"))
+    assert method_code(find("full"), strokes) != method_code(find("full"), boxes)
+    telea = find("telea")  # it is measured on masks that the test pairs' hash covers
+    assert method_code(telea, strokes) == method_code(telea, boxes)
+
+
+def test_the_code_of_a_measurement_is_that_of_its_metrics_and_references() -> None:
+    found = measurement(QUICK, ["psnr", "ssim"], [find("telea"), find("patchmatch")])
+    assert found["metrics"].keys() == {"psnr", "ssim"}
+    assert len({*found["metrics"].values(), *found["references"].values()}) == 4
 
 
 def test_fingerprint_is_the_same_in_any_order() -> None:

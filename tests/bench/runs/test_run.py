@@ -35,12 +35,13 @@ def test_states_follow_the_work(tmp_path: Path) -> None:
     assert find(tmp_path) == [run]
 
 
-def test_another_identity_is_an_error_that_shows_the_difference(tmp_path: Path) -> None:
+def test_differences_of_an_identity_are_shown(tmp_path: Path) -> None:
     run = Run(tmp_path / "r")
     run.begin({"steps": 10, "ratio": (0.1, 0.5), "old": 1}, {}, {})
-    run.check_same({"steps": 10, "ratio": (0.1, 0.5), "old": 1})
-    with pytest.raises(UserError, match=r"old: 1 -> None; steps: 10 -> 20\. Use --redo"):
-        run.check_same({"steps": 20, "ratio": (0.1, 0.5)})
+    assert run.differences({"steps": 10, "ratio": (0.1, 0.5), "old": 1}) == {}
+    assert run.differences({"steps": 20, "ratio": (0.1, 0.5)}) == {
+        "old": "old: 1 -> None", "steps": "steps: 10 -> 20"
+    }  # fmt: skip
 
 
 def test_a_second_holder_of_the_lock_is_refused(tmp_path: Path) -> None:
