@@ -1,1 +1,4 @@
-"""Tables, plots and figures: pure functions of records, with the paper's own numbers beside."""
+"""Tables, plots, figures and pages, made from the records that evaluation wrote.
+
+The paper's own numbers stand next to the measured ones.
+"""

@@ -1,4 +1,4 @@
-"""Builds reports: of one run, and of many runs together."""
+"""Reports of one run, and of many runs together."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from reports.tables.formats import Table
 from reports.tables.metrics import by_bucket, differences
 
 INSIDE = ("unlearned", "forward", "full")
-"""The variants of Fig. 7."""
+"""Variants that the paper's figure 7 looks inside."""
 
 
 def run_report(run: RunFolder) -> str:
@@ -47,12 +47,12 @@ def run_report(run: RunFolder) -> str:
 
 
 def plot_of(run: RunFolder) -> Path:
-    """Return the plot of one run, by metric and bucket."""
+    """Return the path of one run's plot of metrics by bucket."""
     return run.path / "plot.png"
 
 
 def grid_of(run: RunFolder) -> Path:
-    """Return the grid of pictures of one run."""
+    """Return the path of one run's grid of pictures."""
     return run.path / "grid.png"
 
 
@@ -67,19 +67,20 @@ def comparison(runs: Sequence[RunFolder], out: Path) -> str:
 
 
 def everything(runs: Sequence[RunFolder], out: Path) -> str:
-    """Write all reports that there are runs for: the ablation, and the comparison."""
+    """Write the ablation and the comparison, if there are runs for them; return their tables."""
     names = {m.name for m in discover().values() if m.family == "baseline"}
     baselines = [run for run in runs if run.method in names]
     variants = [run for run in runs if run.method not in names]
     parts = [ablation(variants, out / "ablation")] if variants else []
     if baselines:
+        # As in Table 1, the reference stands for all variants.
         first = [run for run in variants if run.method == reference().name]
         parts.append(comparison([*first, *baselines], out / "comparison"))
     return "\n\n".join(parts)
 
 
 def _report_groups(runs: Sequence[RunFolder], out: Path, paper: Reported) -> str:
-    """Write a report for each group of runs that may be compared."""
+    """Write a report for each group of runs that may be compared; return their tables."""
     found = provenance.groups(runs)
     return "\n\n".join(
         _report_group(settings, group, out / settings, paper) for settings, group in found.items()
@@ -92,6 +93,7 @@ def _report_group(settings: str, runs: Sequence[RunFolder], out: Path, paper: Re
     frame = _records(runs, first)
     summary, title = summarise(frame), provenance.title(frame, runs)
     compared = paired(frame, first)
+    # Without a method of the paper there is no row to print its numbers in.
     numbers = paper.numbers if set(paper.numbers["method"]) & set(summary["method"]) else None
     notes = [*provenance.warnings(runs), *([paper.note] if numbers is not None else [])]
     lines = [*provenance.lines(frame, runs), comparison_note(first)]
@@ -113,8 +115,9 @@ def _report_group(settings: str, runs: Sequence[RunFolder], out: Path, paper: Re
 
 
 def _records(runs: Sequence[RunFolder], first: str) -> pd.DataFrame:
-    """Return all records: the reference on top, and reference algorithms below the variants."""
+    """Return all records: the reference first, then the other variants, then the baselines."""
     frame = records.read(run.records for run in runs)
+    # The stable sort keeps the order of the runs within each kind of method.
     place = 2 * (frame["family"] != "variant") - 1 * (frame["method"] == first)
     return frame.iloc[place.argsort(kind="stable")]
 
@@ -140,7 +143,7 @@ def _plots(
     title: str,
     out: Path,
 ) -> Iterator[tuple[str, Path]]:
-    """Draw the plots; yield heading and SVG file of those there was something to draw for."""
+    """Draw all plots; yield the heading and the SVG file of each that had something to draw."""
     logs: dict[str, list[tuple[pd.DataFrame, pd.DataFrame]]] = {}
     for run in runs:
         if run.log.exists():
@@ -164,15 +167,16 @@ def _plots(
         if run.scalars.exists():
             scalars, name = pd.read_csv(run.scalars), f"attention-{run.name}"
             done = plots.attention_curves(scalars, run.name, out / name)
-            if run.method == first:  # the page shows one of them
+            if run.method == first:  # the page shows only the reference's
                 drawn["Learned attention"] = (name, done)
     yield from ((heading, out / f"{name}.svg") for heading, (name, done) in drawn.items() if done)
 
 
 def _figures(frame: pd.DataFrame, runs: Sequence[RunFolder], first: str, out: Path) -> None:
-    """Draw the paper's figures: side by side (4, 5, 10, 11), failures (12), inside (7, 8)."""
+    """Draw the paper's figures: side by side (4, 5, 10, 11), failures (12), maps (7, 8)."""
     shown = _pictures(runs)
     figures.grid(shown, frame, figures.first_pairs(shown, frame), out / "side-by-side.png")
+    # Failures are the reference's; a report without it shows those of its first method.
     judged = first if first in shown else next(iter(shown))
     worst = figures.worst_pairs(shown, frame, judged)
     figures.grid(shown, frame, worst, out / f"worst-of-{judged}.png")
@@ -182,7 +186,7 @@ def _figures(frame: pd.DataFrame, runs: Sequence[RunFolder], first: str, out: Pa
 
 
 def _pictures(runs: Sequence[RunFolder]) -> dict[str, PairPictures]:
-    """Return each method's pictures, those of its first seed."""
+    """Return the folder of each method's pictures, from the first of its runs."""
     found: dict[str, PairPictures] = {}
     for run in runs:
         found.setdefault(run.method, run.pictures)
@@ -201,7 +205,7 @@ def _logs(run: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _sections(
     kinds: Mapping[str, Sequence[Table]], drawn: Mapping[str, Path], lines: Iterable[str]
 ) -> list[Section]:
-    """Return the page's parts: each kind of table, each plot, and the provenance."""
+    """Return the page's sections: each kind of table, each plot, and the provenance."""
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
     return [
         *(

@@ -1,6 +1,6 @@
-"""The paper's figures of pictures: methods side by side, failures, and what networks look at.
+"""The paper's figures of pictures: methods side by side, failures, and maps inside networks.
 
-All are made from the pictures that evaluation saved into the runs' folders.
+They show the pictures that evaluation saved into the runs' folders.
 """
 
 from __future__ import annotations
@@ -17,28 +17,30 @@ from PIL import Image
 from bench.core.files import replacing
 from bench.core.run_folder import PairPictures
 
+# The backend must be chosen before pyplot is imported; this one needs no display.
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 SIDE, TEXT = 1.75, 0.3
-"""Inches of a picture, and of what is written below or above it."""
-WORST_RULE = "in each bucket, the test pair with the lowest PSNR of {method} in the hole"
+"""Side of a picture, and height of the text below or above it, in inches."""
+"""Rule by which `worst_pairs` chooses."""
 
 
 def grid(
     pictures: Mapping[str, PairPictures], records: pd.DataFrame, pairs: Sequence[int], path: Path
 ) -> bool:
-    """Figures 4, 5, 10, 11: input, each method's output and the truth, a row per test pair.
+    """Draw input, each method's output and the truth, one row per test pair.
 
-    `pictures` are the methods' folders of saved pairs; each row has its bucket and each output its
-    composite PSNR in dB. Without a pair nothing is written and the answer is False.
+    This is the layout of the paper's figures 4, 5, 10 and 11. `pictures` holds each method's folder
+    of saved pairs. A row is labelled with its bucket, an output with its composite PSNR in dB.
+    Return whether there was a pair to draw; if not, nothing is written.
     """
     if not pairs:
         return False
     psnr = _psnr(records, "composite")
     values = psnr.drop_duplicates(["method", "pair"]).set_index(["method", "pair"])["value"]
     bucket = psnr.drop_duplicates("pair").set_index("pair")["bucket"]
-    anywhere = next(iter(pictures.values()))
+    anywhere = next(iter(pictures.values()))  # input and truth are the same for all methods
     figure, axes = _frame(len(pairs), len(pictures) + 2)
     for row, pair in zip(axes, pairs, strict=True):
         _show(row[0], anywhere.file(pair, "input"))
@@ -55,7 +57,7 @@ def grid(
 def first_pairs(
     pictures: Mapping[str, PairPictures], records: pd.DataFrame, per_bucket: int = 1
 ) -> list[int]:
-    """The first pairs of each bucket that all methods have pictures of."""
+    """Return the first `per_bucket` pairs of each bucket that all methods have pictures of."""
     saved = set.intersection(*(p.pairs_with("output") for p in pictures.values()))
     one_each = records[records["pair"].isin(saved)].drop_duplicates("pair").sort_values("pair")
     return sorted(one_each.groupby("bucket", sort=False)["pair"].head(per_bucket).tolist())
@@ -64,7 +66,11 @@ def first_pairs(
 def worst_pairs(
     pictures: Mapping[str, PairPictures], records: pd.DataFrame, method: str
 ) -> list[int]:
-    """Figure 12, by a rule instead of by choice: see `WORST_RULE`."""
+    """Return the test pair of each bucket that `method` fills worst, for figure 12.
+
+    The worst pair has the lowest PSNR in the hole, among the pairs that all methods have pictures
+    of. A fixed rule selects the pairs, so that nobody chooses failures by eye.
+    """
     saved = set.intersection(*(p.pairs_with("output") for p in pictures.values()))
     psnr = _psnr(records, "hole")
     own = psnr[(psnr["method"] == method) & psnr["pair"].isin(saved)]
@@ -73,11 +79,11 @@ def worst_pairs(
 
 
 def maps(pictures: Mapping[str, PairPictures], kind: str, path: Path) -> bool:
-    """Figures 7 and 8: what networks look at, a row per test pair.
+    """Draw maps from inside the networks, one row per test pair (figures 7 and 8).
 
     `kind` is `features` (first encoder layer, 13th decoder layer) or `mask` (updated masks of
     encoder layers 1-3, decoder layers 13-11). Each map is scaled to its own values. Methods that
-    saved none are left out; without any, nothing is written and the answer is False.
+    saved no maps are left out. Return whether there was a map to draw; if not, nothing is written.
     """
     found = {method: _maps_of(folder, kind) for method, folder in pictures.items()}
     columns = [(method, name) for method, names in found.items() for name in names]
@@ -89,14 +95,15 @@ def maps(pictures: Mapping[str, PairPictures], kind: str, path: Path) -> bool:
         _show(row[0], pictures[columns[0][0]].file(pair, "input"))
         for axis, (method, name) in zip(row[1:], columns, strict=True):
             _show(axis, pictures[method].file(pair, name))
-    titles = [f"{method}\n{_layer(name)}" for method, name in columns]
+    # `mask-encoder-1` is titled "encoder layer 1".
+    titles = [f"{m}\n{' layer '.join(name.rsplit('-', 2)[1:])}" for m, name in columns]
     _title_columns(axes, ["input", *titles])
     _save(figure, path)
     return True
 
 
 def removal(image: Path, filled: Mapping[str, Path], path: Path) -> None:
-    """Figure 6: an object removed from a user's picture, by each method."""
+    """Draw a user's picture next to each method's removal of an object from it (figure 6)."""
     figure, axes = _frame(1, len(filled) + 1, below=0.05)
     for axis, file in zip(axes[0], [image, *filled.values()], strict=True):
         _show(axis, file)
@@ -109,7 +116,10 @@ def _psnr(records: pd.DataFrame, region: str) -> pd.DataFrame:
 
 
 def _maps_of(pictures: PairPictures, kind: str) -> list[str]:
-    """Names of a method's maps: the encoder's by layer, then the decoder's backwards."""
+    """Return the names of a method's maps in the order of figures 7 and 8.
+
+    The encoder's maps come first, by layer; then the decoder's, from the last layer backwards.
+    """
     names = {name for name in pictures.names() if name.startswith(f"{kind}-")}
     split = {name: name.rsplit("-", 2)[1:] for name in names}
 
@@ -120,16 +130,13 @@ def _maps_of(pictures: PairPictures, kind: str) -> list[str]:
     return sorted(names, key=place)
 
 
-def _layer(name: str) -> str:
-    """`mask-encoder-1` to `encoder layer 1`."""
-    _, branch, layer = name.rsplit("-", 2)
-    return f"{branch} layer {layer}"
-
-
 def _frame(
     rows: int, columns: int, below: float = TEXT / 2, above: float = TEXT
 ) -> tuple[Figure, list[list[Axes]]]:
-    """Square places for pictures, with inches for text below each row and above the first."""
+    """Return a figure of `rows` x `columns` square places for pictures.
+
+    `below` and `above` are the inches for text below each row and above the first.
+    """
     height = (SIDE + below) * rows + above
     figure, axes = plt.subplots(
         rows, columns, figsize=(SIDE * columns, height), layout="constrained", squeeze=False
@@ -150,5 +157,5 @@ def _title_columns(axes: list[list[Axes]], titles: Sequence[str]) -> None:
 
 def _save(figure: Figure, path: Path) -> None:
     with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=140, bbox_inches="tight")  # pictures may be flat or tall
+        figure.savefig(temporary, dpi=140, bbox_inches="tight")  # pictures need not be square
     plt.close(figure)

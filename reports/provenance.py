@@ -1,4 +1,7 @@
-"""What a run's folder tells of where its numbers come from, and which runs may be compared."""
+"""Provenance of a report: which runs, settings and machines its numbers come from.
+
+It also decides which runs may be compared.
+"""
 
 from __future__ import annotations
 
@@ -22,37 +25,40 @@ QUICK_NOTE = (
 
 
 def groups(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
-    """Return runs that may stand in one table, by a digest of the settings that they share.
+    """Return groups of runs that may stand in one table, keyed by a digest of their settings.
 
-    Two runs may be compared if they agree on every setting that both have; what does not concern a
-    method, such as all of training for an algorithm, is no setting of it. The runs with the most
-    settings found the groups, and each other run joins all groups with whose members it agrees.
+    Two runs may be compared if they agree on every setting that both have. A setting that does not
+    concern a method, such as any of training for an algorithm, is not in that run's settings. The
+    runs with the most settings start the groups. Each other run joins every group with all of whose
+    members it agrees, or else starts a group of its own.
     """
     found: list[list[RunFolder]] = []
     for run in sorted(runs, key=lambda run: -len(run.settings)):
         homes = [group for group in found if all(_agree(run, other) for other in group)]
-        for group in homes or [_new(found)]:
+        if not homes:
+            homes = [[]]
+            found += homes
+        for group in homes:
             group.append(run)
     # Trained methods come first, in the order given.
     place = {run.path: (not run.trained, number) for number, run in enumerate(runs)}
     ordered = [sorted(group, key=lambda run: place[run.path]) for group in found]
     ordered.sort(key=lambda group: place[group[0].path])
+    # The run with the most settings has all that its group shares.
     return {_digest(max((r.settings for r in group), key=len)): group for group in ordered}
 
 
-def _new(found: list[list[RunFolder]]) -> list[RunFolder]:
-    found.append([])
-    return found[-1]
-
-
 def _agree(one: RunFolder, other: RunFolder) -> bool:
-    """Whether two runs have equal values for all settings that both have."""
+    """Return whether two runs have equal values for all settings that both have."""
     first, second = one.settings, other.settings
     return all(first[name] == second[name] for name in first.keys() & second.keys())
 
 
 def title(frame: pd.DataFrame, runs: Sequence[RunFolder]) -> str:
-    """Presets, test pairs and how many of them there are, in one line."""
+    """Return one line with the presets, the number of test pairs per bucket and their manifest.
+
+    The number is that of the bucket with the most pairs.
+    """
     presets = dict.fromkeys(str(_config(run).get("preset", "weights")) for run in runs)
     pairs = frame.groupby("bucket")["pair"].nunique().max()
     return (
@@ -61,13 +67,14 @@ def title(frame: pd.DataFrame, runs: Sequence[RunFolder]) -> str:
 
 
 def warnings(runs: Sequence[RunFolder]) -> list[str]:
-    """What must stand above the numbers."""
+    """Return the warnings that must stand above the numbers.
+
+    They say that a run used the quick preset, or that the runs were made with different torch
+    versions, processors or devices.
+    """
     quick = any(_config(run).get("preset") == "quick" for run in runs)
-    return [*([QUICK_NOTE] if quick else []), *_mixed([read_json(r.environment) for r in runs])]
-
-
-def _mixed(environments: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield a line if the runs were made with different torch versions, processors or devices."""
+    found = [QUICK_NOTE] if quick else []
+    environments = [read_json(run.environment) for run in runs]
     kinds = {
         "torch": [str(e["packages"]["torch"]) for e in environments],
         "processor": [str(e["processor"]) for e in environments if "processor" in e],
@@ -76,17 +83,18 @@ def _mixed(environments: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for name, values in kinds.items():
         if len(set(values)) > 1:
             listed = "; ".join(dict.fromkeys(values))
-            yield (
+            found.append(
                 f"The runs of this table were made with more than one {name} ({listed}): small "
                 "differences between methods may come from that."
             )
+    return found
 
 
 def lines(frame: pd.DataFrame, runs: Sequence[RunFolder]) -> Iterator[str]:
-    """What the numbers are, then for each run what it was and where it was made."""
+    """Yield what the numbers are, then a line for each run with its settings and its machine."""
     yield INTERVALS
     yield (
-        "Outputs are rounded to 8 bits; composite keeps the known pixels. Test pairs "
+        "Outputs are rounded to 8 bits; the composite keeps the known pixels. Test pairs "
         f"{frame['manifest'].iloc[0]}, metric version {frame['metric_version'].iloc[0]}."
     )
     for run in runs:
@@ -104,18 +112,22 @@ def _digest(settings: Mapping[str, Any]) -> str:
 
 
 def _fingerprint(run: RunFolder) -> str:
-    """Return the fingerprint of a run: its own records come before those of other methods."""
+    """Return the fingerprint of a run."""
+    # A run's own records come before those of other methods, so the first row tells.
     return str(pd.read_csv(run.records, nrows=1)["fingerprint"].iloc[0])
 
 
 def _config(run: RunFolder) -> Mapping[str, Any]:
-    """Return a run's config; empty for an evaluation of weights."""
+    """Return a run's config; it is empty for an evaluation of foreign weights."""
     config: Mapping[str, Any] = read_json(run.config) if run.config.exists() else {}
     return config
 
 
 def _budget(run: RunFolder) -> str:
-    """Return the preset, what was changed of it, and how long the training was."""
+    """Return the preset, the settings changed from it, and the length of the training.
+
+    The text is empty for a run without a config, and ends with a comma and a blank otherwise.
+    """
     config = _config(run)
     if not config:
         return ""
@@ -124,6 +136,7 @@ def _budget(run: RunFolder) -> str:
     training = config["training"]
     length = f"{training['steps']} steps" if training["steps"] else f"{training['epochs']} epochs"
     changed = presets.changes(from_dict(config))
+    # Seed, steps and batch size are told below, whether changed or not.
     changes = ", ".join(
         f"{k}={v}" for k, v in changed.items() if k not in ("seed", "steps", "batch_size")
     )

@@ -1,4 +1,4 @@
-"""One colour, marker and line style per method, in every plot and page, whatever else is shown."""
+"""The look of each method: the same colour, marker and line style in every plot and page."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 BLACK, BLUE, VERMILLION, GREEN, PINK = "#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, INDIGO, TEAL, RED = "#E69F00", "#56B4E9", "#332288", "#336666", "#990000"
-# Okabe and Ito's colours without their yellow, faint on white, and three darker ones. Any two are
-# at least 12 apart in CIEDE2000, to readers without red or green cones too.
+# Okabe and Ito's colours, without their yellow, which is faint on white, and with three darker
+# ones. Any two differ by at least 12 in CIEDE2000, also for readers without red or green cones.
 
 VARIANTS = {
     "full": (BLACK, "o", "-"),
@@ -21,7 +21,7 @@ VARIANTS = {
     "3x3": (INDIGO, "*", "-."),
     "released": (RED, "<", ":"),
 }
-"""Colour, marker, line style; markers are filled."""
+"""Colour, marker and line style of each variant; its markers are filled."""
 BASELINES = {
     "mean-colour": (TEAL, "s", ":"),
     "telea": (ORANGE, "D", "--"),
@@ -33,26 +33,36 @@ BASELINES = {
     "global-local": (GREEN, "*", "-."),
     "contextual-attention": (BLUE, "<", ":"),
 }
-"""Their colours are those of variants, so their markers are hollow."""
+"""Colour, marker and line style of each baseline.
+
+Baselines reuse the variants' colours, so their markers are hollow.
+"""
 OTHER_COLOURS = (BLUE, VERMILLION, GREEN, PINK, ORANGE, SKY, INDIGO, TEAL, RED)
-OTHER_MARKERS = "phd"  # which no known method has
+OTHER_MARKERS = "phd"  # no known method has these
 OTHER_LINES = ("-", "--", "-.", ":")
 
 
 def style(method: str) -> dict[str, Any]:
-    """Keywords of a matplotlib line with markers: color, marker, linestyle, markerfacecolor."""
+    """Return a method's keywords for a matplotlib line with markers.
+
+    They are color, marker, linestyle and markerfacecolor.
+    """
     chosen, marker, line = VARIANTS.get(method) or BASELINES.get(method) or _other(method)
     face = "white" if method in BASELINES else chosen
     return {"color": chosen, "marker": marker, "linestyle": line, "markerfacecolor": face}
 
 
 def colour(method: str) -> str:
-    """The method's colour as #RRGGBB."""
+    """Return a method's colour as #RRGGBB."""
     return str(style(method)["color"])
 
 
 def _other(method: str) -> tuple[str, str, str]:
-    """A choice by the name alone, so that it is the same in every process and subset."""
+    """Return colour, marker and line style of an unknown method.
+
+    They follow from its name alone, so that they are the same in every process and every plot.
+    """
+    # Python's own hash of a text differs between processes.
     number = int.from_bytes(hashlib.sha256(method.encode()).digest()[:8], "big")
     number, of_colour = divmod(number, len(OTHER_COLOURS))
     number, of_marker = divmod(number, len(OTHER_MARKERS))

@@ -1,1 +1,1 @@
-"""All statistics: nothing else in `reports` computes a mean, an interval or a test."""
+"""Statistics of the metrics: means, intervals and tests, shared by tables, plots and pages."""

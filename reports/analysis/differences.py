@@ -1,4 +1,4 @@
-"""Whether methods differ: paired comparisons with a reference on the same test pairs."""
+"""Paired comparisons of methods with a reference on the same test pairs."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ from reports.analysis.summary import KEYS, per_pair
 ALL = "all"
 """The bucket that stands for all buckets together."""
 TAILS = [0.025, 0.975]
-"""Of a 95 % interval."""
+"""Quantiles of a 95 % interval."""
 RESAMPLES = 10_000
 LEVEL = 0.05
 """Holm's adjusted p-value under which methods are told apart."""
 FEWEST = 6
-"""Differing pairs under which the exact two-sided p-value, at least 2 / 2**n, cannot fall below
-LEVEL."""
+"""Smallest number of differing pairs that is tested.
+
+With n pairs the exact two-sided p-value is at least 2 / 2**n, so five or fewer cannot reach LEVEL.
+"""
 COLUMNS = [
     *KEYS, "n", "left_out", "difference", "low", "high", "p", "p_holm", "rank_biserial", "verdict",
 ]  # fmt: skip
 CHUNK = 2**20
-"""Draws of the bootstrap that lie in memory at once."""
+"""Number of bootstrap draws held in memory at once."""
 
 Values = NDArray[np.float64]
 
 
 def comparison_note(reference: str) -> str:
-    """How `paired` compares, for the page that shows its tables."""
+    """Return how `paired` compares, in words for the page that shows its tables."""
     return (
         f"Differences are method minus {reference} on the same test pair, several seeds averaged "
         f"per pair first; the interval is a 95 % percentile bootstrap over pairs "
@@ -48,9 +50,9 @@ def comparison_note(reference: str) -> str:
 
 
 def paired(records: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """Every other method against `reference`: a row per method, metric, region and bucket.
+    """Compare every other method with `reference`, pair by pair.
 
-    Buckets end with ALL. Columns:
+    The result has one row per method, metric, region and bucket; ALL is the last bucket. Columns:
 
     - n, left_out: pairs compared, and those of the bucket in which either value is infinite or
       missing (a method's seeds are averaged per pair first, over those with a finite value).
@@ -65,7 +67,7 @@ def paired(records: pd.DataFrame, reference: str) -> pd.DataFrame:
       from ..." else, and where the mean and the ranks point to different sides; "not tested: ..."
       where there is no p.
 
-    Empty, with the columns, if there is no `reference` or nothing beside it.
+    The result has no rows if `reference` or every other method is missing.
     """
     differences = _differences(records, reference)
     if differences.empty:
@@ -83,14 +85,17 @@ def paired(records: pd.DataFrame, reference: str) -> pd.DataFrame:
 
 
 def holm(p: pd.Series[float]) -> pd.Series[float]:
-    """P-values adjusted by Holm's step-down method (1979); NaNs stay and do not count."""
+    """Adjust p-values by Holm's step-down method (1979); NaNs stay and do not count as tests."""
     ordered = p.dropna().sort_values()
     steps = ordered * np.arange(len(ordered), 0, -1)
     return steps.cummax().clip(upper=1).reindex(p.index)
 
 
 def rank_biserial(differences: Values) -> float:
-    """Matched-pairs rank-biserial correlation of differences [n], zeros dropped; NaN if none."""
+    """Return the matched-pairs rank-biserial correlation of differences [n]; NaN if all are zero.
+
+    Zero differences are dropped.
+    """
     nonzero = differences[differences != 0]
     ranks = stats.rankdata(np.abs(nonzero))
     return float((ranks * np.sign(nonzero)).sum() / ranks.sum()) if len(nonzero) else np.nan
@@ -99,7 +104,7 @@ def rank_biserial(differences: Values) -> float:
 def bootstrap_interval(
     differences: Values, generator: np.random.Generator, resamples: int = RESAMPLES
 ) -> Values:
-    """Percentile intervals [2, k] of the means of k columns [n, k] of finite differences.
+    """Return 95 % percentile intervals [2, k] of the means of k columns [n, k] of finite numbers.
 
     The columns share their resamples of the n pairs, so that all means of a resample are one
     product with the counts of how often each pair was drawn.
@@ -116,7 +121,7 @@ def bootstrap_interval(
 
 
 def _differences(records: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """Method - reference: rows manifest, bucket, pair; columns method, metric, region."""
+    """Return method - reference: rows manifest, bucket, pair; columns method, metric, region."""
     keys = ["method", "metric", "region"]
     values = per_pair(records).set_index(["manifest", "bucket", "pair", *keys])["value"]
     wide = values.unstack(keys)
@@ -135,7 +140,7 @@ def _differences(records: pd.DataFrame, reference: str) -> pd.DataFrame:
 
 
 def _compare(block: pd.DataFrame, bucket: str) -> pd.DataFrame:
-    """Of one bucket's differences, without what needs the other buckets."""
+    """Return one bucket's statistics, before Holm's correction over all buckets."""
     n = block.count()
     intervals = _intervals(block.to_numpy(), bucket)
     columns = [block[name].dropna().to_numpy() for name in block]
@@ -154,7 +159,7 @@ def _compare(block: pd.DataFrame, bucket: str) -> pd.DataFrame:
 
 
 def _intervals(differences: Values, bucket: str) -> Values:
-    """Bootstrap intervals [2, k] of columns [n, k], each over the pairs that it has."""
+    """Return bootstrap intervals [2, k] of columns [n, k], each over its finite differences."""
     result = np.full((2, differences.shape[1]), np.nan)
     measured, kind = np.unique(np.isfinite(differences), axis=1, return_inverse=True)
     for number, rows in enumerate(measured.T):

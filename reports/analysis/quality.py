@@ -1,4 +1,4 @@
-"""Quality over the hole ratio and over all buckets: what the plots draw."""
+"""Quality over the hole ratio and over all buckets, as the plots draw it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from reports.analysis.smoothing import local_linear
 from reports.analysis.summary import UNIT
 
 BANDWIDTH = 0.03
-"""Standard deviation of the smoothing kernel, in hole ratio: a third of a bucket."""
+"""Standard deviation of the smoothing kernel, in units of hole ratio: a third of a bucket."""
 SMOOTHING_NOTE = (
     f"local linear regression, Gaussian kernel, bandwidth {BANDWIDTH} of hole ratio; "
     "bands: pointwise 95 % (1.96 local standard errors, HC3)"
 )
 PLACES = 101
-"""Hole ratios at which a curve is computed."""
+"""Number of hole ratios at which a curve is computed."""
 
 
 class Curve(NamedTuple):
@@ -29,7 +29,7 @@ class Curve(NamedTuple):
     method: str
     metric: str
     points: pd.DataFrame
-    """Test pairs: ratio and value."""
+    """One row per test pair: ratio and value."""
     ratio: NDArray[np.float64]
     mean: NDArray[np.float64]
     half: NDArray[np.float64]
@@ -37,9 +37,10 @@ class Curve(NamedTuple):
 
 
 def composite_per_pair(records: pd.DataFrame) -> pd.DataFrame:
-    """Return finite values on the composite, a row per method, metric and pair, seeds averaged.
+    """Return finite values on the composite, one row per method, metric and pair.
 
-    Columns: method, metric, bucket, manifest, pair, ratio, value, in the order of appearance.
+    The seeds of a method are averaged. Columns: method, metric, bucket, manifest, pair, ratio,
+    value. Rows are in order of appearance.
     """
     known = [metric.name for metric in all_metrics()]
     chosen = records["metric"].isin(known) & (records["region"] == "composite")
@@ -53,11 +54,12 @@ def composite_per_pair(records: pd.DataFrame) -> pd.DataFrame:
 def smooth_curves(records: pd.DataFrame) -> list[Curve]:
     """Return a smooth curve per method and metric on the composite, over the hole ratio.
 
-    The curves are local linear regressions over test pairs, seeds averaged first; see
+    The curves are local linear regressions over test pairs, whose seeds are averaged first; see
     `local_linear`. Infinite PSNRs are left out.
     """
     curves = []
     for metric, rows in composite_per_pair(records).groupby("metric", sort=False):
+        # All methods share the places, so that their curves can be compared at each.
         grid = np.linspace(rows["ratio"].min(), rows["ratio"].max(), PLACES)
         for method, own in rows.groupby("method", sort=False):
             points = own[["ratio", "value"]]
@@ -68,11 +70,12 @@ def smooth_curves(records: pd.DataFrame) -> list[Curve]:
 
 
 def overall_psnr(records: pd.DataFrame) -> pd.DataFrame:
-    """Return per method the mean over all buckets of PSNR on the composite; columns mean and half.
+    """Return each method's PSNR on the composite in dB, averaged over the buckets' means.
 
-    Buckets are strata, fixed beforehand: the standard error is that of a stratified mean, from the
-    scatter within buckets, with n - (number of buckets) degrees of freedom for Student's interval.
-    Methods without a value in some bucket are left out.
+    Columns: mean, and half, the half-width of its 95 % interval. Buckets are strata that were fixed
+    beforehand. So the standard error is that of a stratified mean, from the scatter within buckets;
+    Student's interval has n - (number of buckets) degrees of freedom. Methods without a value in
+    some bucket are left out.
     """
     values = composite_per_pair(records)
     psnr = values[values["metric"] == "psnr"]
@@ -80,6 +83,7 @@ def overall_psnr(records: pd.DataFrame) -> pd.DataFrame:
     strata = psnr["bucket"].nunique()
     methods = cells.groupby("method", sort=False)
     mean, n = methods["mean"].mean(), methods["count"].sum()
+    # The mean of independent means: their variances add up, divided by the square of their number.
     error = methods["sem"].apply(lambda sem: np.sqrt(np.sum(sem.to_numpy() ** 2))) / strata
     half = stats.t.ppf(0.975, np.maximum(n - strata, 1)) * error
     return pd.DataFrame({"mean": mean, "half": half})[methods.size() == strata]

@@ -9,26 +9,32 @@ from scipy import stats
 Array = NDArray[np.float64]
 
 FEWEST = 4.0
-"""Sum of kernel weights (1 for a point right there) below which no curve is drawn."""
+"""Smallest sum of kernel weights at which a curve is drawn; a point at distance 0 weighs 1."""
 MOST_INFLUENCE = 0.9
-"""Bounds the correction of a point that draws the curve to itself alone."""
+"""Upper bound of a point's influence on its own fit.
+
+It keeps the correction 1 / (1 - influence) finite where one point alone determines the curve.
+"""
 
 
 def local_linear(x: Array, y: Array, at: Array, bandwidth: float) -> tuple[Array, Array]:
-    """Regression of `y` on `x`, both [n], at the ascending places `at` [m], and the 95 % half-band.
+    """Return the regression of `y` on `x`, both [n], at the ascending places `at` [m].
+
+    The results are the curve [m] and the half-width of its pointwise 95 % band [m]. Both are NaN
+    where the kernel weights sum to less than `FEWEST`.
 
     At each place a straight line is fitted with Gaussian weights of standard deviation
     `bandwidth` (Fan and Gijbels 1996, section 2.3). Its variance is the sandwich
-    sum_i l_i^2 (e_i / (1 - L_ii))^2 of weights l and residuals e, corrected for each point's
-    influence L_ii on its own fit (HC3 of MacKinnon and White 1985), so that it may vary with x;
-    the band ignores the bias of smoothing. `at` must be denser than the bandwidth, since residuals
-    are interpolated on it. Both results, [m], are NaN where fewer than `FEWEST` points are near.
+    sum_i l_i^2 (e_i / (1 - L_ii))^2 of weights l and residuals e. Each residual is corrected for
+    its point's influence L_ii on its own fit (HC3 of MacKinnon and White 1985), so that the
+    variance may change with x. The band ignores the bias of smoothing. `at` must be denser than
+    the bandwidth, since residuals are interpolated on it.
     """
     distance = x - at[:, None]
     kernel = np.exp(-0.5 * (distance / bandwidth) ** 2)
     near, first, second = (np.sum(kernel * distance**power, axis=1) for power in range(3))
-    second += near * (1e-3 * bandwidth) ** 2  # one single x has a mean, though no slope
-    with np.errstate(divide="ignore", invalid="ignore"):  # in wide gaps, which are blanked below
+    second += near * (1e-3 * bandwidth) ** 2  # a single x has no slope, but a mean
+    with np.errstate(divide="ignore", invalid="ignore"):  # wide gaps, blanked below
         scale = 1 / (near * second - first**2)
         weights = kernel * (second[:, None] - first[:, None] * distance) * scale[:, None]
     mean = weights @ y

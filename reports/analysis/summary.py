@@ -1,4 +1,4 @@
-"""From per-image records to means with confidence intervals."""
+"""Means of per-image records, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from scipy import stats
 KEYS = ["method", "metric", "region", "bucket"]
 CONFIDENCE = 0.95
 UNIT = ["manifest", "method", "seed", "pair", "metric", "region"]
-"""What makes a record unique; methods measured beside several runs appear in each."""
+"""Columns that make a record unique.
+
+A method that was measured together with several runs appears in the records of each.
+"""
 INTERVALS = (
     "± is a 95 % interval over images: Student's t over test pairs, several seeds of a method "
     "averaged per pair first. (± over n seeds) is a 95 % interval over trainings: Student's t over "
     "the means of the seeds. Images are the unit of replication of an evaluation, seeds that of a "
     "training."
 )
-"""Which interval is which."""
+"""Explanation of the two intervals, for readers of the tables."""
 
 
 def per_pair(records: pd.DataFrame) -> pd.DataFrame:
-    """One row per method, metric, region, bucket and test pair, in the order of appearance.
+    """Return one row per method, metric, region, bucket and test pair, in order of appearance.
 
     Columns: value (mean over the seeds with a finite one, else NaN), perfect (infinite under every
     seed that has a value), note (why there is no value, NaN if nothing is said).
@@ -36,7 +39,7 @@ def student_quantile(freedom: Any) -> Any:
 
 
 def summarise(records: pd.DataFrame) -> pd.DataFrame:
-    """One row per method, metric, region and bucket, in the order of appearance.
+    """Return one row per method, metric, region and bucket, in order of appearance.
 
     Columns: mean, half (half-width of Student's interval over test pairs), n (values in the mean),
     perfect (infinite PSNRs, counted and left out), note (why there is no value), seeds (how many

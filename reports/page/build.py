@@ -1,4 +1,4 @@
-"""Puts the page together: template, style, script and data in one file that fetches nothing."""
+"""Assembly of the page: template, style, script and data in one file that fetches nothing."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from reports.page.columns import columns
 from reports.page.pictures import common_pairs, encoded
 
 SCRIPTS = ("tables.js", "statistics.js", "chart.js", "pictures.js", "page.js")
-"""The parts of the page's one script, in their order."""
+"""Files that are joined, in this order, into the page's one script."""
 
 
 class Section(NamedTuple):
     """A part of the page that was made elsewhere.
 
-    `html` is a fragment whose text is escaped already, such as those of
-    `reports.tables.formats.html`; the rows of its tables can be sorted by the headers in `thead`.
-    `svg` is a file to show below it.
+    `html` is a fragment whose text is already escaped, such as those of
+    `reports.tables.formats.html`. Readers can sort its tables by the headers in `thead`. `svg` is
+    a file to show below the fragment.
     """
 
     heading: str
@@ -48,28 +48,37 @@ def write(
 ) -> None:
     """Write the page, whole or not at all.
 
-    `records` are those of one manifest (columns of `bench.evaluation.records`). `pictures` are the
-    folders with the methods' saved pairs, `00012_input.png`, `_output.png` and `_truth.png`; shown
-    are the pairs that all have. `notes` stand above all numbers, as plain text. `colours` gives the
-    CSS colour of a method on white. Raises UserError for records that cannot stand on one page and
-    for files that cannot be read.
+    `records` are those of one manifest (columns of `bench.evaluation.records`). `pictures` holds
+    the folder of each method's saved pairs, `00012_input.png`, `_output.png` and `_truth.png`; the
+    page shows the pairs that all folders have. `notes` stand above all numbers, as plain text.
+    `colours` gives the CSS colour of a method on white. Raise UserError for records that cannot
+    stand on one page, for pictures of a method without records, and for files that cannot be read.
     """
     data = columns(records, colours)
     strangers = set(pictures) - {method["name"] for method in data["methods"]}
     if strangers:
-        raise UserError(f"pictures of '{min(strangers)}', of which there are no records")
+        raise UserError(f"there are pictures of '{min(strangers)}' but no records")
     pairs = common_pairs(pictures, data["pairs"]["number"])
     data["pictured"] = {"methods": list(pictures), "pairs": pairs}
     script = "\n".join(_asset(name) for name in SCRIPTS)
     page = Template(_asset("template.html")).substitute(
         title=escape(title),
+        # The page's Content-Security-Policy runs the script with this digest and no other.
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         style=_asset("page.css"),
-        links="\n".join(_link(i, section) for i, section in enumerate(sections)),
+        links="\n".join(
+            f'<li><a href="#section-{i}">{escape(section.heading)}</a></li>'
+            for i, section in enumerate(sections)
+        ),
         notes="\n".join(f"<li>{escape(note)}</li>" for note in notes),
         sections="\n".join(_section(i, section) for i, section in enumerate(sections)),
         data=_json(data),
-        pictures="\n".join(_pictures(pair, pictures) for pair in pairs),
+        # Each pair has a block of its own, so that the script parses only the pair it shows.
+        pictures="\n".join(
+            f'<script type="application/json" id="pair-{pair}">'
+            f"{_json(encoded(pair, pictures))}</script>"
+            for pair in pairs
+        ),
         script=script,
     )
     write_text(path, page)
@@ -77,10 +86,6 @@ def write(
 
 def _asset(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _link(number: int, section: Section) -> str:
-    return f'<li><a href="#section-{number}">{escape(section.heading)}</a></li>'
 
 
 def _section(number: int, section: Section) -> str:
@@ -93,7 +98,11 @@ def _section(number: int, section: Section) -> str:
 
 
 def _figure(section: Section) -> str:
-    """The SVG as an image: its ids cannot meet those of another, and nothing in it can run."""
+    """Return a section's SVG as an image element; empty if the section has none.
+
+    Inside an image, its ids cannot clash with those of another SVG, and no script in it can run.
+    Raise UserError if the file cannot be read.
+    """
     if section.svg is None:
         return ""
     try:
@@ -107,13 +116,9 @@ def _figure(section: Section) -> str:
     )
 
 
-def _pictures(pair: int, folders: Mapping[str, PairPictures]) -> str:
-    """A block of its own per pair, so that the script parses only the one it shows."""
-    return (
-        f'<script type="application/json" id="pair-{pair}">{_json(encoded(pair, folders))}</script>'
-    )
-
-
 def _json(value: Any) -> str:
-    """JSON that no text in it can end: HTML looks for `</script` and `<!--` alone."""
+    """Return JSON that is safe inside a script element.
+
+    HTML ends a script's text only at `</script`, and `<!--` can hide that end; so no `<` is left.
+    """
     return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")

@@ -1,4 +1,4 @@
-// The chart: a line per method over the buckets, with bars for the 95 % interval.
+// The chart: a line per method over the buckets, with bars for the 95 % intervals.
 
 const MARKERS = [
   "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0Z", // circle
@@ -21,7 +21,7 @@ function svgElement(tag, attributes, ...children) {
   return made;
 }
 
-/** Draws `rows`, a list of summaries per method, at the width there is; nothing without a mean. */
+/** Draw `rows`, a list of summaries per method, as wide as the box; draw nothing without a mean. */
 function drawChart(box, rows, metric) {
   const width = Math.max(box.clientWidth, 240);
   const height = Math.min(420, Math.max(260, width * 0.45));
@@ -53,11 +53,12 @@ function chartTitle(metric) {
   return `${name} (${direction}), ${region}: mean and 95 % interval over test pairs`;
 }
 
-/** Value to pixel, with round ticks, over all means and intervals. */
+/** Return the scale over all means and intervals: round ticks, and `y` from a value to a pixel. */
 function verticalScale(cells, height) {
   const reach = ({ half }) => half || 0;
   let low = Math.min(...cells.map((cell) => cell.mean - reach(cell)));
   let high = Math.max(...cells.map((cell) => cell.mean + reach(cell)));
+  // A single mean without an interval has no height, so its margin follows from its value.
   const margin = (high - low) * 0.04 || Math.abs(high) * 0.1 || 1;
   [low, high] = [low - margin, high + margin];
   const step = roundStep((high - low) / 5);
@@ -68,7 +69,9 @@ function verticalScale(cells, height) {
   return { ticks, y, digits: Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) };
 }
 
-/** The next of 1, 2, 5, 10, ... */
+/** Return the smallest of 1, 2 and 5 times powers of ten that is not below `rough`.
+
+The factor 1 - 1e-9 forgives rounding errors. */
 function roundStep(rough) {
   const power = 10 ** Math.floor(Math.log10(rough));
   return power * [1, 2, 5, 10].find((factor) => factor * power >= rough * (1 - 1e-9));

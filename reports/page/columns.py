@@ -13,23 +13,26 @@ from bench.evaluation.metrics.metric import all_metrics, find
 from reports.analysis.summary import UNIT, student_quantile
 
 REGIONS = ("composite", "raw", "hole")
-"""The order in which they are offered."""
+"""Regions in the order in which the page offers them."""
 
 
 def columns(records: pd.DataFrame, colours: Callable[[str], str]) -> dict[str, Any]:
-    """What the page's script reads, ready for JSON.
+    """Return the data that the page's script reads, ready for JSON.
 
-    `pairs` has a list per property, with an item per test pair; every one of `series` (a method, a
-    seed and a metric on a region) has `values` aligned with them: numbers of 6 significant digits,
-    "Infinity" for a perfect PSNR, null for none. `quantiles[d - 1]` is Student's quantile at d
-    degrees of freedom for two-sided 95 % intervals. Raises UserError if there are no records, or
-    records of several manifests, whose pairs are not the same.
+    `pairs` has one list per property, with one item per test pair. Each of `series` is a method
+    under one seed, with one metric on one region. Its `values` are aligned with the pairs: numbers
+    of 6 significant digits, "Infinity" for a perfect PSNR, null for none. `quantiles[d - 1]` is
+    Student's quantile at d degrees of freedom for two-sided 95 % intervals. Raise UserError if
+    there are no records, or records of several manifests, whose pairs are not the same.
     """
     unique = records.drop_duplicates(UNIT)
     manifests = list(unique["manifest"].unique())
-    if len(manifests) != 1:
-        found = f"the manifests {', '.join(manifests)}" if manifests else "nothing"
-        raise UserError(f"a page shows the records of one manifest, not {found}")
+    if not manifests:
+        raise UserError("a page needs records, and there are none")
+    if len(manifests) > 1:
+        raise UserError(
+            f"a page shows the records of one manifest, not of several: {', '.join(manifests)}"
+        )
     pairs = unique.drop_duplicates("pair").sort_values("pair")
     buckets = sorted(pairs["bucket"].unique())
     metrics = _metrics(unique)
@@ -47,12 +50,13 @@ def columns(records: pd.DataFrame, colours: Callable[[str], str]) -> dict[str, A
             "image": pairs["image"].tolist(),
         },
         "series": _series(unique, pairs["pair"].to_numpy(), methods, metrics),
+        # A mean over the largest bucket has the most degrees of freedom: its pairs less one.
         "quantiles": _rounded(student_quantile(np.arange(1, max(largest, 2)))),
     }
 
 
 def _metrics(records: pd.DataFrame) -> list[tuple[str, str]]:
-    """The metrics and their regions that were asked for; known ones first."""
+    """Return the (metric, region) pairs of the records, known ones first in their own order."""
     found = {(str(m), str(r)) for m, r in records[["metric", "region"]].itertuples(index=False)}
     known = [metric.name for metric in all_metrics()]
     return sorted(found, key=lambda pair: (_place(pair[0], known), _place(pair[1], REGIONS)))
@@ -86,6 +90,7 @@ def _series(
                 "seed": int(seed),
                 "metric": metrics.index((metric, region)),
                 "note": "; ".join(notes),
+                # Pairs without a record become NaN, so that all series are aligned.
                 "values": _rounded(rows.set_index("pair")["value"].reindex(pairs)),
             }
         )
@@ -93,11 +98,8 @@ def _series(
 
 
 def _rounded(values: Any) -> list[float | str | None]:
-    """6 significant digits; JSON has neither NaN nor infinity."""
-    return [_number(value) for value in values]
-
-
-def _number(value: float) -> float | str | None:
-    if np.isnan(value):
-        return None
-    return "Infinity" if np.isinf(value) else float(f"{value:.6g}")
+    """Return values with 6 significant digits; JSON has neither NaN nor infinity."""
+    return [
+        None if np.isnan(value) else "Infinity" if np.isinf(value) else float(f"{value:.6g}")
+        for value in values
+    ]

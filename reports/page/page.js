@@ -1,4 +1,4 @@
-// The filters, the choice of metric, and what follows from them.
+// The filters, the choice of metric, and the update of all that depends on them.
 
 const metricSelect = document.getElementById("metric");
 const regionSelect = document.getElementById("region");
@@ -9,7 +9,7 @@ function chosenMetric() {
   return metricIndex(metricSelect.value, regionSelect.value);
 }
 
-/** The regions that the metric has; the one chosen before stays where it can. */
+/** Offer the regions that the metric has, and keep the chosen one if it is among them. */
 function offerRegions() {
   const before = regionSelect.value;
   const offered = data.metrics.filter(({ metric }) => metric === metricSelect.value);
@@ -63,7 +63,7 @@ function pairCounts(cells) {
   return [...new Set(cells.map(({ n, perfect }) => n + perfect))].sort((a, b) => a - b).join("/");
 }
 
-/** A group of boxes to tick, with buttons for all and none; left out where there is no choice. */
+/** Return a group of checkboxes with buttons for all and none; nothing if there is no choice. */
 function filterGroup(kind, legend, values, names) {
   if (values.length < 2) return "";
   const boxes = values.map((value, i) => {
@@ -102,7 +102,7 @@ function start() {
   );
   document.getElementById("seeds-hint").hidden = data.seeds.length < 2;
   const titled = data.metrics.map(({ metric, name, direction }) => [metric, `${name} (${direction})`]);
-  const metrics = new Map(titled); // once each, whatever its regions
+  const metrics = new Map(titled); // each metric once, although it has several regions
   metricSelect.append(...[...metrics].map(([metric, label]) => element("option", { value: metric }, label)));
   offerRegions();
   metricSelect.addEventListener("change", () => {
@@ -112,6 +112,7 @@ function start() {
   regionSelect.addEventListener("change", updateResults);
   startPictures();
   updateResults();
+  // Drawing changes the box's height, which must not make it draw again; only its width counts.
   let drawn = chartBox.clientWidth;
   new ResizeObserver(() => {
     if (chartBox.clientWidth === drawn) return;

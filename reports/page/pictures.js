@@ -1,4 +1,4 @@
-// The picture browser: a paged list of pairs, one pair's pictures and metrics, and a slider.
+// The picture browser: a list of pairs in pages, one pair's pictures and metrics, and a slider.
 
 const PAGE = 12; // pairs in the list at a time
 const browser = Object.fromEntries(
@@ -8,20 +8,20 @@ const methodNames = data.methods.map(({ name }) => name);
 const pictured = data.pictured.methods.map((name) => methodNames.indexOf(name));
 const pairIndex = new Map(data.pairs.number.map((number, index) => [number, index]));
 const picturedPairs = data.pictured.pairs.map((number) => pairIndex.get(number));
-const PICTURES = ["input", ...data.pictured.methods, "truth"]; // as in a pair's block
+const PICTURES = ["input", ...data.pictured.methods, "truth"]; // in the order of a pair's block of data
 const psnr = metricIndex("psnr", "composite");
 
 let listed = []; // the pairs that are chosen, in the order of the list
 let current; // one of them
 let firstListed = 0; // where the list's page starts
 
-/** Lists anew what the filters, the search and the order leave. */
+/** List the pairs that match the filters and the search, in the chosen order. */
 function updatePictures() {
   const inBuckets = picturedPairs.filter((pair) => chosen.buckets.has(data.pairs.bucket[pair]));
   listed = orderedPairs(inBuckets.filter(matches));
   if (!listed.includes(current)) current = listed[0];
   browser.viewer.hidden = !listed.length;
-  browser["no-pair"].textContent = listed.length ? "" : "No pair is left by the filters and the search.";
+  browser["no-pair"].textContent = listed.length ? "" : "No pair matches the filters and the search.";
   browser.direction.disabled = browser.order.value === "";
   showPair(current);
 }
@@ -33,7 +33,7 @@ function matches(pair) {
     : data.pairs.image[pair].toLowerCase().includes(words);
 }
 
-/** By number, or by a method's PSNR; pairs without a value last. */
+/** Order pairs by number, or by a method's PSNR with pairs without a value last. */
 function orderedPairs(pairs) {
   if (browser.order.value === "") return pairs;
   const sign = Number(browser.direction.value);
@@ -66,7 +66,7 @@ function showPair(pair) {
   showPairMetrics(pair);
 }
 
-/** Shows the list's page that starts at `first`. */
+/** Show the list's page that starts at `first`. */
 function turnTo(first) {
   firstListed = first;
   browser.pairs.start = first + 1;
@@ -100,7 +100,7 @@ function move(step) {
   if (pair !== undefined) showPair(pair);
 }
 
-/** The pictures that the chosen methods leave, as places in a pair's block. */
+/** Return the pictures to show, as places in a pair's block: input, chosen methods, truth. */
 function shownPictures() {
   const methods = [...pictured.keys()].filter((i) => chosen.methods.has(pictured[i]));
   return [0, ...methods.map((i) => i + 1), PICTURES.length - 1];
@@ -122,7 +122,7 @@ function showGallery(pair) {
   }));
 }
 
-/** The choices of both sides, and the pictures of the pair under them. */
+/** Fill the choices of both sides, and show the chosen pictures of the pair. */
 function showComparison() {
   const sources = sourcesOf(current);
   const offered = shownPictures().map(String);
@@ -148,7 +148,7 @@ function showPairMetrics(pair) {
   const metrics = [...data.metrics.keys()].filter((metric) =>
     methods.some((method) => !Number.isNaN(pairValue(method, metric, pair))));
   browser["metrics-title"].textContent = chosen.seeds.size > 1
-    ? "Metrics of this pair: means over the chosen seeds, of which the picture shows one"
+    ? "Metrics of this pair: means over the chosen seeds; the pictures show one seed"
     : "Metrics of this pair";
   const label = ({ name, region }) => `${name}, ${region}`;
   const columns = metrics.map((key) => ({ key, label: label(data.metrics[key]) }));
@@ -163,7 +163,7 @@ function showPairMetrics(pair) {
   );
 }
 
-/** Dragging anywhere on the picture moves the slider. */
+/** Move the slider to where the pointer drags on the picture. */
 function drag(event) {
   if (!browser.stage.hasPointerCapture(event.pointerId)) return;
   const { left, width } = browser.stage.getBoundingClientRect();
@@ -173,7 +173,7 @@ function drag(event) {
 
 function moveByKey(event) {
   const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-  // Fields and boxes that scroll have their own use for the arrows, and browsers for Alt with them.
+  // Fields and scrolling boxes use the arrow keys themselves, and browsers use Alt with them.
   const modified = event.altKey || event.ctrlKey || event.metaKey || event.shiftKey;
   if (!step || modified || event.target.matches("input, select, .scroll")) return;
   event.preventDefault();

@@ -13,14 +13,17 @@ from bench.core.errors import UserError
 from bench.core.run_folder import PairPictures
 
 SIDE = 256
-"""Pixels of the long side, at most."""
+"""Largest length of a picture's long side, in pixels."""
 QUALITY = 85
-"""Of WebP, where blocks are not seen beside the artefacts that a reader looks for."""
+"""Quality of WebP.
+
+It is high enough that a reader does not take its blocks for artefacts of a method.
+"""
 PARTS = ("input", "output", "truth")
 
 
 def common_pairs(folders: Mapping[str, PairPictures], measured: Iterable[int]) -> list[int]:
-    """The numbers of the `measured` pairs whose pictures lie in every folder, in their order."""
+    """Return the `measured` pairs whose pictures are in every folder, in the given order."""
     if not folders:
         return []
     saved = set.intersection(*(f.pairs_with(part) for f in folders.values() for part in PARTS))
@@ -28,7 +31,10 @@ def common_pairs(folders: Mapping[str, PairPictures], measured: Iterable[int]) -
 
 
 def encoded(pair: int, folders: Mapping[str, PairPictures]) -> list[str]:
-    """Data URIs of a pair's input, of every method's output in their order, and of the truth."""
+    """Return a pair's pictures as data URIs: its input, each method's output in order, its truth.
+
+    Raise UserError if a file cannot be read.
+    """
     files = [folder.file(pair, "output") for folder in folders.values()]
     anywhere = next(iter(folders.values()))  # the same pair has the same input and truth
     files = [anywhere.file(pair, "input"), *files, anywhere.file(pair, "truth")]

@@ -1,4 +1,4 @@
-// The records, what of them is chosen, and the means of reports/summary.py.
+// The records, the choice among them, and the means as in reports/analysis/summary.py.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const chosen = {
@@ -16,7 +16,7 @@ for (const series of data.series) {
   seriesByCell[series.method][series.metric].push(series);
 }
 
-/** The indices that are chosen, in the order of the records. */
+/** Return the chosen indices, in the order of the records. */
 function shown(kind) {
   return [...chosen[kind]].sort((a, b) => a - b);
 }
@@ -29,7 +29,9 @@ function chosenSeries(method, metric) {
   return seriesByCell[method][metric].filter(({ seed }) => chosen.seeds.has(seed));
 }
 
-/** Mean over the chosen seeds that have a finite value; Infinity where all are perfect, else NaN. */
+/** Return the mean over the chosen seeds with a finite value.
+
+Without any it is Infinity if a seed is perfect, else NaN. */
 function pairValue(method, metric, pair) {
   const values = chosenSeries(method, metric).map((series) => series.values[pair]);
   const finite = values.filter(Number.isFinite);
@@ -41,8 +43,9 @@ function mean(values) {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** Mean over a bucket's pairs and half-width of Student's interval; perfect pairs are left out and
-counted. */
+/** Return the mean over a bucket's pairs and the half-width of its 95 % Student interval.
+
+Perfect pairs are left out and counted. */
 function summarise(method, metric, bucket) {
   const values = pairsByBucket[bucket].map((pair) => pairValue(method, metric, pair));
   const finite = values.filter(Number.isFinite);
@@ -54,7 +57,7 @@ function summarise(method, metric, bucket) {
   return { method, bucket, n, mean: centre, half, perfect };
 }
 
-/** A cell in words, as in the Markdown tables. */
+/** Return the text of a cell, as in the Markdown tables. */
 function cellText({ method, n, mean, half, perfect }, metric) {
   if (!n) return perfect ? "all perfect" : whyMissing(method, metric);
   const { digits } = data.metrics[metric];
@@ -68,7 +71,7 @@ function whyMissing(method, metric) {
   return series.find(({ note }) => note)?.note ?? "no value";
 }
 
-/** One pair's value in words. */
+/** Return the text of one pair's value. */
 function valueText(value, metric) {
   if (Number.isNaN(value)) return "–";
   return value === Infinity ? "∞" : value.toFixed(data.metrics[metric].digits);

@@ -1,6 +1,6 @@
-// Elements, and tables whose headers sort them.
+// HTML elements, and tables that a click on a header sorts.
 
-/** An element with attributes and children; text stays text and is never parsed as HTML. */
+/** Return an element with attributes and children; text is never parsed as HTML. */
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
@@ -9,10 +9,10 @@ function element(tag, attributes = {}, ...children) {
 }
 
 const collator = new Intl.Collator("en", { numeric: true });
-// A number that a blank, a unit or ± follows; the method "3x3" is no number.
+// A number, perhaps followed by a blank, a unit or ±. The method "3x3" is not a number.
 const LEADING_NUMBER = /^[+\-−]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:e[+-]?\d+)?(?![\w.-])/i;
 
-/** What a cell is sorted by: its `data-sort` or leading number; NaN for other text. */
+/** Return the number that a cell is sorted by: its `data-sort` or leading number, else NaN. */
 function numberOf(cell) {
   const { sort } = cell.dataset;
   if (sort !== undefined) return sort === "" ? NaN : Number(sort);
@@ -20,7 +20,7 @@ function numberOf(cell) {
   return found ? Number(found[0].replaceAll(",", "").replace("−", "-")) : NaN;
 }
 
-/** Rows by one column. Sorting is stable; cells without a number stand last either way. */
+/** Sort rows by one column. Equal rows keep their order; cells without a number are always last. */
 function sortRows(table, column, direction) {
   const rows = [...table.tBodies[0].rows].map((row) => {
     const cell = row.cells[column];
@@ -40,14 +40,14 @@ function sortRows(table, column, direction) {
 
 function compareNumbers(a, b, sign) {
   if (Number.isNaN(a) || Number.isNaN(b)) return Number.isNaN(a) - Number.isNaN(b);
-  return a === b ? 0 : sign * (a < b ? -1 : 1); // a - b of two infinities is no number
+  return a === b ? 0 : sign * (a < b ? -1 : 1); // the difference of two infinities is NaN
 }
 
 function headersOf(table) {
   return [...(table.tHead?.rows[table.tHead.rows.length - 1]?.cells ?? [])];
 }
 
-/** Gives every header a button, which answers to the pointer, Enter and Space alike. */
+/** Give every header a button, which works with the pointer, Enter and Space alike. */
 function makeSortable(table) {
   headersOf(table).forEach((header, column) => {
     const button = element("button", { type: "button" }, ...header.childNodes);
@@ -59,7 +59,7 @@ function makeSortable(table) {
   });
 }
 
-/** Sortable, and in a box of its own that scrolls where it is wide; its caption stays above. */
+/** Make a table sortable, and put it into a box that scrolls sideways, with its caption above. */
 function presentTable(table, number) {
   if (table.tBodies.length === 1) makeSortable(table);
   const title = element("p", { class: "title", id: `table-${number}` }, ...(table.caption?.childNodes ?? []));
@@ -70,7 +70,7 @@ function presentTable(table, number) {
   box.append(table);
 }
 
-/** Fills a table anew and keeps the order that the reader gave it.
+/** Replace a table's content and keep the order that the reader gave it.
 
 `columns` are {key, label}; `rows` are lists of {text, sort}, the first of each being its header. */
 function fillTable(table, columns, rows) {

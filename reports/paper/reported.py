@@ -1,4 +1,4 @@
-"""The paper's own numbers; they stand beside measured ones and never in their cells."""
+"""The paper's own numbers: they stand next to measured ones, in columns of their own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES = {
     "PConv": "pconv",
     "LBAM": "full",
 }
-"""The paper's Table 1 names, to those of the methods here."""
+"""Names of methods in the paper's Table 1, and the names of the same methods here."""
 
 
 @dataclass(frozen=True)
@@ -24,22 +24,24 @@ class Reported:
 
     title: str
     data: str
-    """What the paper measured it on."""
+    """Data set that the paper measured on."""
     numbers: pd.DataFrame
-    """Long: method, metric, bucket, reported."""
+    """One row per number: method, metric, bucket, reported."""
 
     @property
     def note(self) -> str:
-        """What must be said where its numbers stand beside measured ones."""
+        """Note for readers wherever these numbers stand next to measured ones."""
         return (
-            f"Columns headed paper are what Xie et al. (2019), {self.title}, report on "
-            f"{self.data}: other data, training and masks, so not comparable number by number."
+            f"Columns headed paper are the numbers of Xie et al. (2019), {self.title}, on "
+            f"{self.data}. Data, training and masks differ from those here, so the numbers cannot "
+            "be compared one by one."
         )
 
 
 @cache
 def table1() -> Reported:
-    """Table 1: LBAM against other methods on Places, PSNR, SSIM and mean L1 in %."""
+    """Return Table 1: LBAM and other methods on Places, in PSNR (dB), SSIM and mean L1 (%)."""
+    # The file has a column per method.
     long = _read("table1.csv").melt(["metric", "bucket"], var_name="method", value_name="reported")
     long["method"] = long["method"].map(NAMES)
     return Reported("Table 1", "Places", long[["method", "metric", "bucket", "reported"]])
@@ -47,7 +49,8 @@ def table1() -> Reported:
 
 @cache
 def table2() -> Reported:
-    """Table 2: the variants on Paris StreetView, PSNR and SSIM."""
+    """Return Table 2: the variants on Paris StreetView, in PSNR (dB) and SSIM."""
+    # The file has a column per metric and bucket, such as "psnr (0.1, 0.2]".
     long = _read("table2.csv").melt("variant", var_name="column", value_name="reported")
     long[["metric", "bucket"]] = long["column"].str.split(" ", n=1, expand=True)
     long = long.rename(columns={"variant": "method"})

@@ -15,18 +15,22 @@ from reports.plots.canvas import legend, save, sheet
 from reports.style import colour
 
 SYMBOLS = {"a": "a", "mu": "μ", "gamma_left": "γl", "gamma_right": "γr"}
+"""Parameters of gA, and their symbols in equation 9."""
 COLUMN = re.compile(r"(mask_branch|reverse_branch)\.levels\.(\d+)\.attention\.\w+")
+"""Name of a logged parameter, with its branch and its level."""
 NAMES = {"mask_branch": "forward", "reverse_branch": "reverse"}
+"""Branches in the order of the rows, and their names in the titles."""
 MASK = np.linspace(0.0, 4.0, 201)
-"""Convolved masks Mc at which the curves are drawn."""
+"""Values of the convolved mask Mc at which the curves are drawn."""
 
 
 def attention_curves(scalars: pd.DataFrame, title: str, path: Path) -> bool:
-    """gA of equation 9 in each layer of both mask branches, at the start and at the end.
+    """Draw gA of equation 9 for each layer of both mask branches, at the first and last step.
 
-    `scalars` has a row per logged step, the first being the start, and columns such as
-    `mask_branch.levels.0.attention.a`, `.mu`, `.gamma_left` and `.gamma_right`, as used: within
-    their limits. Without such columns nothing is written.
+    `scalars` has one row per logged step and columns such as `mask_branch.levels.0.attention.a`,
+    `.mu`, `.gamma_left` and `.gamma_right`. They hold the values that the network uses, within
+    their limits. Return whether there are such columns; without them nothing is written. Raise
+    UserError if a layer lacks one of its four columns.
     """
     layers = _layers(scalars)
     if not layers:
@@ -36,13 +40,14 @@ def attention_curves(scalars: pd.DataFrame, title: str, path: Path) -> bool:
     figure = sheet(max(1.75 * columns, 6.0), 2.3 * len(branches) + 0.7, title)
     axes = figure.subplots(len(branches), columns, sharex=True, sharey=True, squeeze=False)
     for row, branch in zip(axes, branches, strict=True):
+        # A branch may have fewer levels than the other; its spare panels are removed below.
         for axis, level in zip(row, layers[branch], strict=False):
             _panel(axis, scalars, f"{branch}.levels.{level}.attention")
             axis.set_title(f"{NAMES[branch]}, level {level + 1}\n{axis.get_title()}", fontsize=7)
         for spare in row[len(layers[branch]) :]:
             spare.remove()
         row[0].set_ylabel("attention gA(Mc)", fontsize=8)
-    legend(figure, [axes[0, 0]])
+    legend(figure, [axes[0, 0]])  # all panels have the same two lines
     save(figure, path)
     return True
 
@@ -50,16 +55,20 @@ def attention_curves(scalars: pd.DataFrame, title: str, path: Path) -> bool:
 def g_a(
     x: NDArray[np.float64], a: float, mu: float, gamma_left: float, gamma_right: float
 ) -> NDArray[np.float64]:
-    """Equation 9: a·exp(-γl(x-μ)²) left of μ, 1 + (a-1)·exp(-γr(x-μ)²) right of it."""
+    """Return gA of equation 9 at the convolved masks `x` [n].
+
+    It is a·exp(-γl(x-μ)²) left of μ, and 1 + (a-1)·exp(-γr(x-μ)²) from μ on.
+    """
     left = a * np.exp(-gamma_left * (x - mu) ** 2)
     right = 1 + (a - 1) * np.exp(-gamma_right * (x - mu) ** 2)
     return np.where(x < mu, left, right)
 
 
 def _layers(scalars: pd.DataFrame) -> dict[str, list[int]]:
-    """The levels of each branch that have columns, outermost first."""
+    """Return the levels of each branch that have columns, outermost first."""
     found = {match.groups() for match in map(COLUMN.fullmatch, scalars.columns) if match}
     layers: dict[str, list[int]] = {}
+    # By number: as a text, level 10 would come before level 2.
     for branch, level in sorted(found, key=lambda f: int(f[1])):
         layers.setdefault(branch, []).append(int(level))
     return layers

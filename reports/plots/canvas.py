@@ -1,4 +1,4 @@
-"""What all plots share: the figure with its title, the legend below it, the three files."""
+"""Parts that all plots share: the figure with its title, the legend below it, the three files."""
 
 from __future__ import annotations
 
@@ -25,15 +25,19 @@ FORMATS: dict[str, dict[str, Any]] = {
     ".svg": {"Date": None},
     ".pdf": {"CreationDate": None},
 }
-"""Suffixes, and the metadata that would differ from one day to the next."""
+"""File suffixes, each with the metadata to leave out because it differs from day to day."""
 FIXED: Any = {"svg.fonttype": "none", "svg.hashsalt": "lbam-bench", "pdf.fonttype": 42}
-"""Text stays text, and the same plot is the same bytes."""
+"""Settings under which text stays text and the same plot is always the same bytes.
+
+PDF fonts of type 42 are TrueType; some publishers reject type 3, matplotlib's default.
+"""
 
 
 def panels(count: int, title: str, width: float = 4.0, height: float = 3.9) -> tuple[
     Figure, list[Axes]
 ]:  # fmt: skip
-    """A figure with `count` axes of `width` x `height` inches, at most three in a row."""
+    """Return a figure with `count` axes of `width` x `height` inches, at most three in a row."""
+    # Four stand two by two: three in a row would leave the fourth alone.
     columns = 2 if count == 4 else min(count, 3)
     rows = -(-count // columns)
     figure = sheet(width * columns, height * rows, title)
@@ -46,20 +50,21 @@ def panels(count: int, title: str, width: float = 4.0, height: float = 3.9) -> t
 
 
 def sheet(width: float, height: float, title: str) -> Figure:
-    """An empty figure of `width` x `height` inches under its title, wrapped to fit."""
-    # Figures of one's own, unlike pyplot's, need no closing and no backend.
+    """Return an empty figure of `width` x `height` inches with its title, wrapped to fit."""
+    # Unlike pyplot's figures, this one need not be closed and needs no backend.
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.suptitle(wrapped(title, width), fontsize=10)
     return figure
 
 
 def wrapped(text: str, width: float) -> str:
-    """`text`, of 10 points, in lines that fit `width` inches; its own line breaks stay."""
+    """Return `text` in lines that fit `width` inches at 10 points; its own line breaks stay."""
+    # About 12 letters of 10 points fit into an inch.
     return "\n".join(textwrap.fill(line, int(12 * width)) for line in text.splitlines())
 
 
 def legend(figure: Figure, axes: Iterable[Axes]) -> None:
-    """Every label once, below the axes."""
+    """Draw a legend below the axes that names each label once."""
     handles: dict[str, Any] = {}
     for axis in axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
@@ -72,7 +77,10 @@ def legend(figure: Figure, axes: Iterable[Axes]) -> None:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write PNG, SVG and PDF beside each other, each whole or not at all."""
+    """Write the figure as PNG, SVG and PDF, each whole or not at all.
+
+    The files are `path` with its suffix replaced.
+    """
     figure.draw_without_rendering()  # lays out once for all three
     figure.set_layout_engine("none")
     with mpl.rc_context(FIXED):

@@ -18,18 +18,19 @@ from reports.plots.canvas import axis_label, save, sheet
 from reports.style import colour, style
 
 LABEL_GAP = 0.05
-"""Between the labels of two points, in heights of the axes."""
+"""Smallest distance between the labels of two points, as a fraction of the axes' height."""
 
 
 def quality_by_cost(
     quality: pd.DataFrame, costs: Sequence[Mapping[str, Any]], title: str, path: Path
 ) -> bool:
-    """PSNR against ms per image and against parameters, a labelled point per method.
+    """Draw PSNR against ms per image and against parameters, a labelled point per method.
 
-    `quality` is the table of `reports.analysis.quality.overall_psnr`; `costs` are those of the
-    runs (method, parameters, milliseconds, device, size), equal for all seeds. Methods without
-    parameters have a panel of their own. Shown are methods with a cost and with records in every
-    bucket.
+    `quality` is the table of `reports.analysis.quality.overall_psnr`, which has the methods with
+    records in every bucket. `costs` are the costs of the runs (method, parameters, milliseconds,
+    device, size), equal for all seeds. Methods without parameters have a panel of their own.
+    Methods without a cost are left out. Return whether any method is left; if not, nothing is
+    written.
     """
     price = {str(cost["method"]): cost for cost in costs}
     quality = quality[quality.index.isin(list(price))]
@@ -48,6 +49,7 @@ def quality_by_cost(
     learned = quality[[bool(price[str(m)]["parameters"]) for m in quality.index]]
     if "none" in axes:
         others = quality.drop(learned.index)
+        # Places across this panel mean nothing: they only keep the points apart.
         _points(axes["none"], others, list(np.linspace(-1, 1, len(others) + 2)[1:-1]))
         axes["none"].set(xlim=(-1, 1), xticks=[], xlabel="no parameters")
     if "parameters" in axes:
@@ -59,9 +61,13 @@ def quality_by_cost(
 
 
 def spread(values: NDArray[np.float64], gap: float) -> NDArray[np.float64]:
-    """Places in [0, 1] near the `values`, in their order and at least `gap` apart, if they fit."""
+    """Return places in [0, 1] near the `values` [n], in their order.
+
+    They are at least `gap` apart if n places fit so.
+    """
     order = np.argsort(values, kind="stable")
     steps = gap * np.arange(len(values))
+    # Push each value up to `gap` above the one below it, then all back below 1.
     upwards = np.maximum.accumulate(values[order] - steps) + steps
     places = np.empty(len(values))
     places[order] = np.minimum(upwards, 1 - steps[::-1])
@@ -69,7 +75,11 @@ def spread(values: NDArray[np.float64], gap: float) -> NDArray[np.float64]:
 
 
 def _axes(title: str, learned: Sequence[bool]) -> tuple[Figure, dict[str, Axes]]:
-    """The panels there are methods for; the one without parameters is narrow."""
+    """Return the panels that there are methods for, by name.
+
+    The panel of methods without parameters, `none`, is narrow. `learned` tells for each method
+    whether it has parameters.
+    """
     widths = {"milliseconds": 4.0}
     widths |= {} if all(learned) else {"none": 1.2}
     widths |= {"parameters": 4.0} if any(learned) else {}
@@ -83,10 +93,11 @@ def _axes(title: str, learned: Sequence[bool]) -> tuple[Figure, dict[str, Axes]]
 
 
 def _points(axis: Axes, quality: pd.DataFrame, costs: Sequence[float]) -> None:
-    """A point with its interval per method; the names stand in a column to the right."""
+    """Draw a point with its interval per method; the names stand in a column to the right."""
     for (method, row), cost in zip(quality.iterrows(), costs, strict=True):
         look = style(str(method)) | {"linestyle": "none"}
         axis.errorbar(cost, row["mean"], row["half"], capsize=3, elinewidth=1, **look)
+    # The first panel drawn has all points, so the limits, which all panels share, are final.
     low, high = axis.get_ylim()
     heights = spread((quality["mean"].to_numpy() - low) / (high - low), LABEL_GAP)
     for (method, row), cost, height in zip(quality.iterrows(), costs, heights, strict=True):
@@ -98,8 +109,9 @@ def _points(axis: Axes, quality: pd.DataFrame, costs: Sequence[float]) -> None:
 
 
 def _logarithmic(axis: Axes, formatter: Formatter) -> None:
-    """A log scale with ticks at 1, 2 and 5, wide enough to hold one."""
+    """Set a log scale with ticks at 1, 2 and 5 times powers of ten."""
     low, high = axis.dataLim.intervalx
+    # 1.6 squared is more than 2.5, the largest step between ticks: even one point gets a tick.
     axis.set(xscale="log", xlim=(low / 1.6, high * 1.6))
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
     axis.xaxis.set_major_formatter(formatter)

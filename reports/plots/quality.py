@@ -17,11 +17,11 @@ from reports.plots.canvas import axis_label, legend, panels, save, sheet
 from reports.style import colour, style
 
 MOST_POINTS = 200
-"""Single test pairs are drawn up to so many in a panel; more would hide the curves."""
+"""Largest number of points, over all methods, that a panel shows; more would hide the curves."""
 
 
 def metric_by_bucket(summary: pd.DataFrame, title: str, path: Path) -> bool:
-    """One panel per metric on the composite, a line per method, bars for the 95 % interval.
+    """Draw one panel per metric on the composite: a line per method, with 95 % intervals.
 
     `summary` is the table of `reports.analysis.summary.summarise`.
     """
@@ -52,7 +52,8 @@ def metric_by_bucket(summary: pd.DataFrame, title: str, path: Path) -> bool:
 def metric_by_ratio(curves: Sequence[Curve], title: str, path: Path) -> bool:
     """Draw one panel per metric: a smooth curve with its band per method, over the hole ratio.
 
-    `curves` are those of `reports.analysis.quality.smooth_curves`.
+    `curves` are those of `reports.analysis.quality.smooth_curves`. Single test pairs are shown as
+    points where a panel has at most `MOST_POINTS` of them.
     """
     shown = _shown({curve.metric for curve in curves})
     if not shown:
@@ -85,8 +86,8 @@ def _smooth_panel(axis: Axes, curves: Sequence[Curve]) -> None:
 def difference(compared: pd.DataFrame, reference: str, title: str, path: Path) -> bool:
     """Draw the mean difference from the reference per method, bucket and metric, with intervals.
 
-    `compared` is the table of `reports.analysis.differences.paired`: the numbers are those of the
-    tables. Without a comparison nothing is written.
+    `compared` is the table of `reports.analysis.differences.paired`, which the printed tables show
+    too. Return whether it has a comparison on the composite; if not, nothing is written.
     """
     rows = compared[(compared["region"] == "composite") & (compared["bucket"] != ALL)]
     rows = rows[rows["difference"].notna()]
@@ -97,31 +98,50 @@ def difference(compared: pd.DataFrame, reference: str, title: str, path: Path) -
     buckets = sorted(set(rows["bucket"]))
     note = (
         f"mean paired difference from {reference}, 95 % bootstrap intervals over test pairs, "
-        "each for itself (not adjusted for their number)"
+        "each on its own (not adjusted for multiple comparisons)"
     )
     height = 1.6 + 0.14 * len(methods) * (len(buckets) + 1)
     figure = sheet(2.2 + 3.0 * len(shown), height, f"{title}\n{note}")
     axes = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     for axis, metric in zip(axes, shown, strict=True):
-        _difference_panel(axis, rows[rows["metric"] == metric.name], methods, buckets)
-        _finish_differences(axis, metric, reference, methods, len(buckets))
+        own = rows[rows["metric"] == metric.name]
+        _difference_panel(axis, own, metric, reference, methods, buckets)
     _label_rows(axes[0], methods, buckets)
     save(figure, path)
     return True
 
 
 def _difference_panel(
-    axis: Axes, rows: pd.DataFrame, methods: Sequence[str], buckets: Sequence[str]
+    axis: Axes,
+    rows: pd.DataFrame,
+    metric: Metric,
+    reference: str,
+    methods: Sequence[str],
+    buckets: Sequence[str],
 ) -> None:
+    """Draw one metric's differences from top to bottom: a row per method and bucket."""
     own = rows.set_index(["method", "bucket"])
+    size = len(buckets) + 1  # an empty row separates the methods
     for number, method in enumerate(methods):
-        places = number * (len(buckets) + 1) + np.arange(len(buckets))
+        places = number * size + np.arange(len(buckets))
         dots = own.reindex([(method, bucket) for bucket in buckets])
         ends = np.stack([dots["difference"] - dots["low"], dots["high"] - dots["difference"]])
         look = style(method) | {"linestyle": "none"}
         axis.errorbar(
             dots["difference"], places, xerr=ends, capsize=2, markersize=4.5, elinewidth=1, **look
         )
+    axis.axvline(0, color="black", linewidth=0.8)
+    axis.grid(axis="x", alpha=0.3)
+    for first in range(0, len(methods) * size, 2 * size):  # every other method on gray
+        axis.axhspan(first - 1, first + size - 1, color="black", alpha=0.04, linewidth=0)
+    axis.set_ylim(len(methods) * size - 1, -1)
+    axis.set_xlabel(f"{metric.title}: method − {reference}", fontsize=9)
+    sides = ("worse", "better") if metric.higher_is_better else ("better", "worse")
+    axis.set_title(f"← {sides[0]} than {reference}", loc="left", fontsize=8)
+    axis.set_title(f"{sides[1]} than {reference} →", loc="right", fontsize=8)
+    axis.xaxis.set_major_locator(MaxNLocator(5))
+    axis.tick_params(axis="x", labelsize=8)
+    axis.tick_params(axis="y", which="both", length=0)
 
 
 def _shown(measured: Collection[str]) -> list[Metric]:
@@ -129,32 +149,15 @@ def _shown(measured: Collection[str]) -> list[Metric]:
     return [metric for metric in all_metrics() if metric.name in measured]
 
 
-def _finish_differences(
-    axis: Axes, metric: Metric, reference: str, methods: Sequence[str], buckets: int
-) -> None:
-    axis.axvline(0, color="black", linewidth=0.8)
-    axis.grid(axis="x", alpha=0.3)
-    for number in range(0, len(methods), 2):  # every other method on gray
-        first = number * (buckets + 1)
-        axis.axhspan(first - 1, first + buckets, color="black", alpha=0.04, linewidth=0)
-    axis.set_ylim(len(methods) * (buckets + 1) - 1, -1)
-    axis.set_xlabel(f"{metric.title}: method − {reference}", fontsize=9)
-    ends = ("worse", "better") if metric.higher_is_better else ("better", "worse")
-    axis.set_title(f"← {ends[0]} than {reference}", loc="left", fontsize=8)
-    axis.set_title(f"{ends[1]} than {reference} →", loc="right", fontsize=8)
-    axis.xaxis.set_major_locator(MaxNLocator(5))
-    axis.tick_params(axis="x", labelsize=8)
-    axis.tick_params(axis="y", which="both", length=0)
-
-
 def _label_rows(axis: Axes, methods: list[str], buckets: list[str]) -> None:
-    """Buckets at every row, the method's name beside its group."""
+    """Label each row with its bucket, and each group of rows with its method."""
     size = len(buckets) + 1
     groups = size * np.arange(len(methods))
     rows = [first + number for first in groups for number in range(len(buckets))]
+    # A method's label may stand at the same height as a bucket's, which matplotlib would drop.
     axis.yaxis.remove_overlapping_locs = False
     axis.set_yticks(rows, buckets * len(methods), minor=True, fontsize=6)
     axis.set_yticks(groups + (size - 2) / 2, methods, fontsize=9)
-    axis.tick_params(axis="y", which="major", pad=52)
+    axis.tick_params(axis="y", which="major", pad=52)  # points: leaves room for the buckets
     for label, method in zip(axis.get_yticklabels(), methods, strict=True):
         label.set_color(colour(method))

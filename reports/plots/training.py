@@ -13,20 +13,27 @@ from reports.plots.canvas import legend, panels, save
 from reports.style import OTHER_COLOURS, style
 
 NO_TERMS = ("step", "images_per_s", "critic", "penalty", "real", "fake", "discriminator", "total")
-"""Columns of the log that are no terms of a generator's loss."""
+"""Columns of the log that are not terms of a generator's loss."""
 MOST_PLACES = 100
-"""Longer curves are averaged over equal stretches of steps: more cannot be seen."""
+"""Largest number of points of a drawn curve.
+
+Longer curves are averaged over equal stretches of log entries, since more cannot be seen.
+"""
 
 Run = tuple[pd.DataFrame, pd.DataFrame]
 """A run's log (step, loss terms, total) and its validation (step, psnr)."""
 
 
 def training_curves(losses: pd.DataFrame, validation: pd.DataFrame, title: str, path: Path) -> bool:
-    """One run: the generator's loss terms by step, and the validation PSNR."""
+    """Draw one run's generator loss terms and its validation PSNR by step.
+
+    `losses` and `validation` are the two tables of `Run`.
+    """
     figure, (left, right) = panels(2, title, width=4.6, height=3.4)
     terms = _terms(losses)
-    # These are no methods, so they have lines and colours without the methods' markers.
+    # Terms are not methods, so their lines do not have the methods' markers.
     for number, name in enumerate(terms):
+        # An adversarial term may be negative, which a log scale cannot show.
         curve = _thinned(losses.set_index("step")[name].abs())
         left.plot(
             curve.index, curve, label=name, color=OTHER_COLOURS[number % len(OTHER_COLOURS)],
@@ -42,17 +49,18 @@ def training_curves(losses: pd.DataFrame, validation: pd.DataFrame, title: str, 
 
 
 def training_by_method(runs: Mapping[str, Sequence[Run]], title: str, path: Path) -> bool:
-    """All methods' runs, one per seed: validation PSNR, and a loss, by step.
+    """Draw validation PSNR and a loss by step, a line per method with one run per seed.
 
-    The loss is the first term, but the adversarial, that all logs have; methods that share none are
-    shown with each one's own total, which is not to be compared between them and is left out where
-    it is not positive. Of several seeds the mean is drawn, over the steps that all have, with a
-    thin line for each. Without a run nothing is written.
+    The loss is the first term other than the adversarial one that all logs have. Methods that
+    share none are shown with their own totals, which cannot be compared between methods; the log
+    scale leaves out totals that are not positive. Several seeds are drawn as their mean, over the
+    steps that all of them have, with a thin line for each seed. Return whether there is a run; if
+    not, nothing is written.
     """
     if not any(runs.values()):
         return False
     logs = [log for group in runs.values() for log, _ in group]
-    # Critics have scales of their own, so that adversarial terms are not to be compared.
+    # Each critic has its own scale, so adversarial terms cannot be compared between methods.
     terms = [name for name in _terms(logs[0]) if name != "adversarial"]
     shared = [name for name in terms if all(name in log for log in logs)]
     loss = shared[0] if shared else "total"
@@ -76,14 +84,16 @@ def _terms(losses: pd.DataFrame) -> list[str]:
 
 
 def _lines(axis: Axes, method: str, seeds: Sequence[pd.Series[float]], number: int) -> None:
-    """The mean over seeds, thin lines for each, and markers at places of the method's own."""
+    """Draw the mean over seeds, and a thin line for each seed if there are several."""
     look = style(method)
     if len(seeds) > 1:
         for seed in seeds:
             curve = _thinned(seed)
             axis.plot(curve.index, curve, color=look["color"], linewidth=0.5, alpha=0.5)
+    # Only steps that all seeds logged: elsewhere the mean would be over fewer seeds and jump.
     mean = pd.concat(seeds, axis=1, join="inner").mean(axis=1, skipna=False)
     curve = _thinned(mean)
+    # About six markers a line, at different places for different methods.
     every = max(1, len(curve) // 6)
     axis.plot(
         curve.index, curve, label=method, linewidth=1.3, markersize=5,
@@ -92,7 +102,7 @@ def _lines(axis: Axes, method: str, seeds: Sequence[pd.Series[float]], number: i
 
 
 def _thinned(curve: pd.Series[float]) -> pd.Series[float]:
-    """Means over at most `MOST_PLACES` stretches of a curve by step."""
+    """Return a curve by step as means over at most `MOST_PLACES` stretches of it."""
     if len(curve) <= MOST_PLACES:
         return curve
     stretch = np.arange(len(curve)) * MOST_PLACES // len(curve)
@@ -107,6 +117,6 @@ def _loss_label(loss: str) -> str:
 
 
 def _step_label(frames: Sequence[pd.DataFrame]) -> str:
-    """Says if curves are averaged over stretches, and over how long ones at most."""
+    """Return the label of the steps, which tells over how many log entries curves are averaged."""
     longest = -(-max(map(len, frames)) // MOST_PLACES)
     return "step" if longest == 1 else f"step (means of up to {longest} log entries)"

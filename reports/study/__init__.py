@@ -1,1 +1,4 @@
-"""The user study: people vote, blind, for the output that looks most natural, as in the paper."""
+"""The user study, as in the paper.
+
+People vote for the output that looks most natural, without knowing which method made it.
+"""

@@ -1,8 +1,8 @@
-"""Counts the ballots of a user study: votes per method, with intervals and a test."""
+"""Count of a user study's ballots: votes per method, with intervals and a test."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,31 +21,33 @@ from bench.core.seeds import rng
 from reports.tables.markdown import table
 
 ALL = "all"
-"""In the column `bucket`: all buckets together."""
+"""Value of the column `bucket` for all buckets together."""
 RESAMPLES = 10_000
+"""Number of bootstrap resamples."""
 NOTE = (
     "Every question shows one picture of each method, so chance gives each the same share. "
-    "Wilson's interval takes every vote as independent; the other resamples whole voters (cluster "
-    "bootstrap, percentiles), since the answers of one voter hang together. Trust the wider one; "
+    "Wilson's interval treats every vote as independent; the other resamples whole voters (cluster "
+    "bootstrap, percentiles), since the answers of one voter are related. Trust the wider one; "
     "with fewer than about ten voters the second is too narrow."
 )
+"""Explanation of the two intervals, for readers of the result."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """Whose picture is whose: bucket and methods in their order, by question."""
+    """The key of a study: each question's bucket, and its methods in the order of the options."""
 
     study: str
     methods: list[str]
     buckets: list[str]
     options: list[list[str]]
     differing: list[str]
-    """Settings in which the trained runs differ."""
+    """Names of the settings in which the trained runs differ."""
 
 
 @dataclass(frozen=True)
 class Ballot:
-    """What one voter answered: pairs of question and option, both from 0."""
+    """One voter's answers: pairs of question and option, both counted from 0."""
 
     file: Path
     ballot: UUID
@@ -55,10 +57,10 @@ class Ballot:
 
 
 def count(ballots: Sequence[Path], key_file: Path) -> str:
-    """Write `votes.csv` and `votes.md` beside the key; returns the text of the latter.
+    """Write `votes.csv` and `votes.md` into the key's folder; return the text of the latter.
 
-    `ballots` are files or folders of `*.json`. What cannot be counted is left out and named with
-    its reason; `UserError` where nothing is left.
+    `ballots` are files or folders of `*.json`. A file that cannot be counted is left out; the text
+    names it and the reason. Raise `UserError` if no ballot is left.
     """
     key = read_key(key_file)
     kept, left_out = read_ballots(_files(ballots, key_file), key)
@@ -73,7 +75,7 @@ def count(ballots: Sequence[Path], key_file: Path) -> str:
 
 
 def read_key(path: Path) -> Key:
-    """The key that `make` wrote."""
+    """Return the key that `make` wrote; raise UserError if the file is not one."""
     key = read_json(path)
     try:
         questions = key["questions"]
@@ -91,7 +93,8 @@ def read_key(path: Path) -> Key:
 
 
 def _files(ballots: Sequence[Path], key_file: Path) -> list[Path]:
-    found: dict[Path, Path] = {}
+    """Return each file of ballots once, without the key, which may be in the same folder."""
+    found: dict[Path, Path] = {}  # by resolved path: a file that is named twice counts once
     for path in ballots:
         if not path.exists():
             raise UserError(f"no ballot or folder of ballots {path}")
@@ -104,10 +107,10 @@ def _files(ballots: Sequence[Path], key_file: Path) -> list[Path]:
 
 
 def read_ballots(files: Sequence[Path], key: Key) -> tuple[list[Ballot], list[str]]:
-    """The ballots to count, and a line on each file that is left out.
+    """Return the ballots to count, and a line on each file that is left out.
 
-    Of one ballot saved twice, and of the ballots of one name (in any case), the latest counts;
-    ballots without a name are of different voters.
+    A ballot that was saved several times counts once, as it was last. So do the ballots of one
+    voter's name, in upper or lower case. Ballots without a name belong to different voters.
     """
     good: list[Ballot] = []
     left_out: list[str] = []
@@ -116,6 +119,7 @@ def read_ballots(files: Sequence[Path], key: Key) -> tuple[list[Ballot], list[st
             good.append(_read_ballot(file, key))
         except UserError as error:
             left_out.append(f"{file.name}: {error}")
+    # Applied in this order: one save per ballot, one ballot per content, one ballot per voter.
     rules: list[tuple[Callable[[Ballot], Hashable], str]] = [
         (lambda b: b.ballot, "the same ballot as"),
         (lambda b: (b.voter, b.answers, b.made), "the same content as"),
@@ -129,6 +133,7 @@ def read_ballots(files: Sequence[Path], key: Key) -> tuple[list[Ballot], list[st
 def _latest(
     ballots: Sequence[Ballot], same: Callable[[Ballot], Hashable], what: str, left_out: list[str]
 ) -> list[Ballot]:
+    """Return the latest ballot of each value of `same`; add a line to `left_out` for the others."""
     kept: dict[Hashable, Ballot] = {}
     for ballot in sorted(ballots, key=lambda b: b.made, reverse=True):
         first = kept.setdefault(same(ballot), ballot)
@@ -138,8 +143,10 @@ def _latest(
 
 
 def _read_ballot(file: Path, key: Key) -> Ballot:
+    """Return a checked ballot; raise UserError with the reason if it cannot be counted."""
     try:
         content = read_json(file)
+        # JSON that is nested deeply enough exceeds Python's recursion limit.
     except (UserError, RecursionError) as error:
         raise UserError("not readable as JSON") from error
     if not isinstance(content, dict):
@@ -150,25 +157,20 @@ def _read_ballot(file: Path, key: Key) -> Ballot:
         if type(content.get(name)) is not kind:
             raise UserError(f"'{name}' is not a {kind.__name__}")
     try:
-        ballot, made = UUID(content["ballot"]), _instant(content["made"])
+        ballot, made = UUID(content["ballot"]), datetime.fromisoformat(content["made"])
     except ValueError as error:
         raise UserError(f"damaged: {error}") from error
+    if made.tzinfo is None:  # times with and without a zone cannot be ordered
+        raise UserError(f"damaged: time without a zone: {content['made']!r}")
     answers = _answers(content["answers"], key)
     return Ballot(file, ballot, content["voter"].strip(), answers, made)
 
 
-def _instant(text: str) -> datetime:
-    made = datetime.fromisoformat(text)
-    if made.tzinfo is None:
-        raise ValueError(f"time without a zone: {text!r}")
-    return made
-
-
 def _answers(content: Sequence[Any], key: Key) -> tuple[tuple[int, int], ...]:
-    """Checked, in the order of the questions."""
+    """Return checked answers in the order of the questions; raise UserError for a bad one."""
     answers: dict[int, int] = {}
     for answer in content:
-        # `type`, not `isinstance`: true and false are no numbers here.
+        # `type`, not `isinstance`: to Python, true and false are integers too.
         if type(answer) is not list or [type(part) for part in answer] != [int, int]:
             raise UserError(f"answer {short(answer)} is not [question, option]")
         question, option = answer
@@ -185,7 +187,7 @@ def _answers(content: Sequence[Any], key: Key) -> tuple[tuple[int, int], ...]:
 
 
 def _votes(ballots: Sequence[Ballot], key: Key) -> pd.DataFrame:
-    """One row per answer: voter, bucket, method."""
+    """Return one row per answer: voter, bucket, method."""
     rows = [
         (voter, key.buckets[question], key.options[question][option])
         for voter, ballot in enumerate(ballots)
@@ -195,15 +197,17 @@ def _votes(ballots: Sequence[Ballot], key: Key) -> pd.DataFrame:
 
 
 def tally(votes: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
-    """Votes and shares of each method, in each bucket and in `all`.
+    """Return the votes and shares of each method, in each bucket and in `all`.
 
-    `votes` has a row per answer: voter, bucket, method. Columns: bucket, method, votes, answers,
-    voters, share (in [0, 1]) and its 95 % intervals wilson_low, wilson_high (votes independent)
-    and bootstrap_low, bootstrap_high (voters independent; NaN for a single voter).
+    `votes` has one row per answer: voter, bucket, method. The result has one row per bucket and
+    method. Columns: bucket, method, votes, answers, voters, share (in [0, 1]) and its 95 %
+    intervals wilson_low, wilson_high (Wilson 1927; votes independent) and bootstrap_low,
+    bootstrap_high (voters independent; NaN for a single voter).
     """
     parts = {ALL: votes} | dict(list(votes.groupby("bucket")))
     blocks = []
     for bucket, part in parts.items():
+        # A method that nobody voted for needs a column of zeros.
         by_voter = pd.crosstab(part["voter"], part["method"]).reindex(
             columns=list(methods), fill_value=0
         )
@@ -213,7 +217,7 @@ def tally(votes: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
 
 
 def _shares(by_voter: pd.DataFrame) -> pd.DataFrame:
-    """A row per method, from the votes of each voter (rows) for each method (columns)."""
+    """Return one row per method, from the votes of each voter (rows) for each method (columns)."""
     votes = by_voter.sum()
     answers = int(votes.sum())
     wilson = [
@@ -236,15 +240,16 @@ def _shares(by_voter: pd.DataFrame) -> pd.DataFrame:
 
 
 def bootstrap(by_voter: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """95 % percentile intervals of the shares, voters resampled: [2, methods], low and high.
+    """Return 95 % percentile intervals [2, methods] of the shares in [0, 1], low and high.
 
-    `by_voter` [voters, methods] holds votes. All answers of a voter stay together (cluster
-    bootstrap; Davison and Hinkley 1997 on hierarchical data). NaN for a single voter.
+    `by_voter` [voters, methods] holds votes. Whole voters are resampled, so that all answers of a
+    voter stay together (cluster bootstrap; Davison and Hinkley 1997 on hierarchical data). The
+    intervals are NaN for a single voter.
     """
     voters, methods = by_voter.shape
     if voters == 1:
         return np.full((2, methods), np.nan)
-    # How often each voter is drawn: a multinomial with equal chances.
+    # How often each voter is drawn in a resample is multinomial with equal chances.
     drawn = rng(0, "study bootstrap").multinomial(voters, np.full(voters, 1 / voters), RESAMPLES)
     votes = drawn @ by_voter
     interval: npt.NDArray[np.float64] = np.quantile(
@@ -281,52 +286,59 @@ def _page(
 
 
 def _overall(overall: pd.DataFrame) -> str:
+    """Return the table of votes and shares over all buckets together."""
     header = ["method", "votes", "share, %", "95 %, Wilson", "95 %, voters resampled"]
-    return table(header, [_row(row) for row in overall.itertuples()])
-
-
-def _row(row: Any) -> list[str]:
-    return [
-        row.method,
-        str(row.votes),
-        f"{100 * row.share:.1f}",
-        _interval(row.wilson_low, row.wilson_high),
-        _interval(row.bootstrap_low, row.bootstrap_high),
+    found: Iterable[Any] = overall.itertuples()
+    rows = [
+        [
+            row.method,
+            str(row.votes),
+            f"{100 * row.share:.1f}",
+            _interval(row.wilson_low, row.wilson_high),
+            _interval(row.bootstrap_low, row.bootstrap_high),
+        ]
+        for row in found
     ]
+    return table(header, rows)
 
 
 def _interval(low: float, high: float) -> str:
+    """Return an interval of a share in %; only the bootstrap of a single voter has none."""
     return "one voter" if np.isnan(low) else f"{100 * low:.1f} to {100 * high:.1f}"
 
 
 def uniformity(votes: npt.NDArray[np.int64]) -> str:
-    """Pearson's chi-square test of the votes against equal preference, in words."""
+    """Return Pearson's chi-square test of votes [methods] against equal preference, in words."""
     test = stats.chisquare(votes)
     text = (
         f"Against equal preference: chi-square {test.statistic:.2f}, "
-        f"{len(votes) - 1} degrees of freedom, p = {test.pvalue:.2g}. The test takes votes as "
+        f"{len(votes) - 1} degrees of freedom, p = {test.pvalue:.2g}. The test treats votes as "
         "independent; those of one voter and those on one picture are not, so p tends to be too "
         "small."
     )
+    # The usual rule of thumb for the chi-square approximation: at least five expected per cell.
     if votes.mean() < 5:
-        text += " With fewer than five votes expected per method it is rough as well."
+        text += " With fewer than five votes expected per method, p is also only a rough value."
     return text
 
 
 def _by_bucket(tallied: pd.DataFrame, key: Key) -> str:
-    cells = {(r.bucket, r.method): r for r in tallied.itertuples()}
+    """Return the table of shares with Wilson's intervals, a column per bucket."""
+    found: Iterable[Any] = tallied.itertuples()
+    cells = {
+        (row.bucket, row.method): f"{100 * row.share:.1f} "
+        f"({_interval(row.wilson_low, row.wilson_high)})"
+        for row in found
+    }
     answers = tallied.drop_duplicates("bucket").set_index("bucket")["answers"]
     buckets = sorted(set(key.buckets))
-    rows = []
-    for method in key.methods:
-        found = [cells.get((bucket, method)) for bucket in buckets]
-        rows.append([method, *("-" if row is None else _cell(row) for row in found)])
+    rows = [
+        [method, *(cells.get((bucket, method), "-") for bucket in buckets)]
+        for method in key.methods
+    ]
     return table(["method", *(f"{b} n={answers.get(b, 0)}" for b in buckets)], rows)
 
 
-def _cell(row: Any) -> str:
-    return f"{100 * row.share:.1f} ({_interval(row.wilson_low, row.wilson_high)})"
-
-
 def _listed(title: str, lines: Sequence[str]) -> list[str]:
+    """Return the title with the lines as a list below it; nothing without lines."""
     return ["\n".join([title, "", *(f"- {line}" for line in lines)])] if lines else []

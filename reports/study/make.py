@@ -1,7 +1,7 @@
-"""Writes the voting page of a user study, and the key that says whose picture is whose.
+"""The voting page of a user study, and the key that says which method made each picture.
 
-The page is blind: it holds pictures, encoded anew and alike, in an order of their own for every
-question. That order comes from a seed which only the key tells.
+The page is blind. All its pictures are encoded again in the same way, and every question shows the
+methods in a new random order. That order comes from a seed which only the key tells.
 """
 
 from __future__ import annotations
@@ -40,12 +40,15 @@ class Gallery:
     seed: int
     manifest: str
     buckets: Mapping[int, str]
-    """Bucket of the hole ratio, by test pair; the pairs that have pictures."""
+    """Bucket of the hole ratio for each test pair that has pictures."""
     settings: Mapping[str, Any]
-    """What it was trained with, but for the method, its code and the seed; empty if untrained."""
+    """Settings of the training, without the method, its code and the seed; empty if untrained."""
 
     def picture(self, pair: int, what: str) -> Picture:
-        """The `input` or `output` of a pair, [H,W,3] in 0..255."""
+        """Return the `input` or `output` of a pair, [H,W,3] in 0..255.
+
+        Raise UserError if the file cannot be read.
+        """
         file = self.run.pictures.file(pair, what)
         try:
             with Image.open(file) as picture:
@@ -63,19 +66,22 @@ def make(
     questions: int = 30,
     seed: int | None = None,
 ) -> str:
-    """Write `study.html` and `key.json` into `to`; returns a summary.
+    """Write `study.html` and `key.json` into `to`; return a summary.
 
-    `runs` are finished. The methods (default: all that have pictures) are shown by one run
-    each, that of the lowest seed, on test pairs that all of them share. The questions are balanced
-    over the hole ratios. Without a seed one is drawn; the key tells it. Raises `UserError` where
-    there are not two methods on the same pairs, or `to` holds another study.
+    `runs` must be finished. `methods` defaults to all that have pictures. Each method is shown by
+    its run with the lowest seed, on test pairs that all of them share. The questions are balanced
+    over the buckets of the hole ratio. Without `seed` one is drawn; the key tells it. Raise
+    `UserError` if `questions` is below 1, if fewer than two methods share test pairs, or if `to`
+    holds another study.
     """
     if questions < 1:
         raise UserError(f"--questions {questions}: at least 1")
+    # A seed that can be guessed would give away the order of the methods.
     seed = secrets.randbelow(2**63) if seed is None else seed
     chosen = _choose([g for run in runs if (g := _gallery(run)).buckets], methods)
     pairs = _draw(_shared(chosen), questions, seed)
     shown, keyed = zip(*(_question(pair, chosen, seed) for pair in pairs), strict=True)
+    # The digest of what voters see: a ballot names it, so that only its own key counts it.
     study = hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
     key = {
         "study": study,
@@ -92,6 +98,7 @@ def make(
 
 
 def _gallery(run: RunFolder) -> Gallery:
+    """Return the test pairs of a run; raise UserError if it has no record of its own method."""
     frame = records.read([run.records])
     own = frame[frame["method"] == run.method].drop_duplicates("pair")
     if own.empty:
@@ -108,7 +115,10 @@ def _gallery(run: RunFolder) -> Gallery:
 
 
 def _choose(galleries: Sequence[Gallery], methods: Sequence[str]) -> list[Gallery]:
-    """One run per method, all on the test pairs of one manifest."""
+    """Return one run per method, all on the test pairs of one manifest.
+
+    Raise UserError if that is impossible, or possible with several manifests.
+    """
     names = list(dict.fromkeys(methods or sorted({g.method for g in galleries})))
     for name in names:
         if all(name != g.method for g in galleries):
@@ -122,7 +132,7 @@ def _choose(galleries: Sequence[Gallery], methods: Sequence[str]) -> list[Galler
     if len(shared) != 1:
         what = "; ".join(f"{m}: {', '.join(sorted(having[m]))}" for m in shared or manifests)
         raise UserError(
-            f"the methods must share the test pairs of one manifest, and there are {what}; "
+            f"the methods must share the test pairs of one manifest, but these are here: {what}; "
             "choose --methods, or name the runs themselves with --runs"
         )
     return [
@@ -132,6 +142,7 @@ def _choose(galleries: Sequence[Gallery], methods: Sequence[str]) -> list[Galler
 
 
 def _first_seed(galleries: Sequence[Gallery]) -> Gallery:
+    """Return one method's run with the lowest seed; raise UserError if two runs have that seed."""
     first, *others = sorted(galleries, key=lambda g: g.seed)
     if others and others[0].seed == first.seed:
         raise UserError(
@@ -142,29 +153,38 @@ def _first_seed(galleries: Sequence[Gallery]) -> Gallery:
 
 
 def _shared(chosen: Sequence[Gallery]) -> dict[int, str]:
-    """Bucket by pair, of the pairs that all have pictures of."""
+    """Return the bucket of each pair that all have pictures of; raise UserError without any."""
     pairs = set.intersection(*(set(gallery.buckets) for gallery in chosen))
     if not pairs:
         raise UserError(
             f"{', '.join(g.method for g in chosen)} have no picture of the same test pair"
         )
+    # Sorted, so that a seed draws the same pairs every time.
     return {pair: chosen[0].buckets[pair] for pair in sorted(pairs)}
 
 
 def _draw(buckets: Mapping[int, str], number: int, seed: int) -> list[int]:
-    """Pairs in random order; buckets differ by at most one pair while their pairs last."""
+    """Draw `number` pairs, or all there are, in random order.
+
+    The numbers of pairs per bucket differ by at most one, until a bucket has no pairs left.
+    """
     generator = rng(seed, "study pairs")
     by_bucket: dict[str, list[int]] = {}
     for pair in generator.permutation(list(buckets)):
         by_bucket.setdefault(buckets[int(pair)], []).append(int(pair))
-    # The first of every bucket, then the second of every bucket, ...
+    # Take the first pair of every bucket, then the second of every bucket, and so on.
     turns = sorted((turn, pair) for of in by_bucket.values() for turn, pair in enumerate(of))
     drawn = [pair for _, pair in turns[:number]]
+    # Shuffle again, so that the order of the questions tells nothing about buckets.
     return [int(pair) for pair in generator.permutation(drawn)]
 
 
 def _question(pair: int, chosen: Sequence[Gallery], seed: int) -> tuple[Question, Question]:
-    """What the page shows of a pair, and what the key says about it."""
+    """Return the pictures that the page shows of a pair, and the entry of the key.
+
+    Raise UserError if the runs' pictures of the pair do not belong to the same input.
+    """
+    # Each pair has its own random stream: its order does not depend on the other questions.
     order = [chosen[i] for i in rng(seed, "study options", pair).permutation(len(chosen))]
     start = order[0].picture(pair, "input")
     outputs = [gallery.picture(pair, "output") for gallery in order]
@@ -182,20 +202,22 @@ def _question(pair: int, chosen: Sequence[Gallery], seed: int) -> tuple[Question
 
 
 def _data_uri(picture: Picture) -> str:
-    """A lossless picture without metadata, encoded from its pixels alone."""
+    """Return a lossless PNG, encoded from the pixels alone, as a data URI."""
+    # A saved file may hold metadata or habits of its encoder that tell which method made it.
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _differing(chosen: Sequence[Gallery]) -> list[str]:
-    """Names of the settings in which the trained runs differ."""
+    """Return the names of the settings in which the trained runs differ."""
     trained = [gallery.settings for gallery in chosen if gallery.settings]
     names = sorted({name for settings in trained for name in settings})
     return [n for n in names if any(s.get(n) != trained[0].get(n) for s in trained)]
 
 
 def _refuse_another(key: Path, study: str) -> None:
+    """Raise UserError if `key` exists and belongs to another study."""
     if key.exists() and read_json(key).get("study") != study:
         raise UserError(
             f"{key} belongs to another study, whose ballots cannot be counted without it; "
@@ -204,11 +226,12 @@ def _refuse_another(key: Path, study: str) -> None:
 
 
 def _page(data: Mapping[str, Any]) -> str:
-    """The template with its style, script and pictures inside."""
+    """Return the template with its style, script and pictures inside."""
     page, style, script = (
         files("reports.study").joinpath(f"template.{kind}").read_text(encoding="utf-8")
         for kind in ("html", "css", "js")
     )
+    # The data come last, since the texts in them could look like a placeholder.
     filled = page.replace("{{style}}", style).replace("{{script}}", script)
     return filled.replace("{{data}}", json.dumps(data))
 

@@ -5,7 +5,7 @@ const at = (id) => document.getElementById(id);
 const letter = (option) => String.fromCharCode(65 + option);
 const place = `study-${study}`;
 
-// What survives closing the page: ballot, voter, answers by question, and the question shown.
+// What is kept when the page is closed: ballot, voter, answers by question, the question shown.
 let vote = load() ?? fresh();
 
 function fresh() {
@@ -22,8 +22,8 @@ function uuid() {
 }
 
 // The tab's history keeps the vote over a reload; storage keeps it when the page is closed. Storage
-// alone is not enough: a browser may refuse it, and Chromium now and then shows a page that is
-// reloaded within moments of a save an empty one, over which the next answer would be saved.
+// alone is not enough: a browser may refuse it. And a page that is reloaded within moments of a save
+// sometimes gets an empty storage in Chromium; its next answer would then replace all earlier ones.
 function load() {
   if (history.state?.study === study) return history.state.vote;
   try { return JSON.parse(localStorage.getItem(place)); } catch { return null; }
@@ -141,7 +141,7 @@ document.addEventListener("keydown", (event) => {
     at("back").click();
   } else if (event.key === "Enter" && event.target.tagName !== "BUTTON") {
     event.preventDefault();
-    at("next").click(); // a disabled button takes no click
+    at("next").click(); // does nothing while the button is disabled
   }
 });
 

@@ -1,1 +1,1 @@
-"""Tables and how they are written: Markdown, CSV, LaTeX, HTML."""
+"""Tables of results, and their formats: Markdown, CSV, LaTeX and HTML."""

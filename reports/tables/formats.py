@@ -1,4 +1,4 @@
-"""A table, and how it is written: Markdown, CSV, LaTeX, HTML."""
+"""A table, and its formats: Markdown, CSV, LaTeX and HTML."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Mark = Literal["", "best", "second"]
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: its text, what kind of number it holds, and that number for sorting."""
+    """One cell of a table: text, kind of content, mark, and unrounded number for sorting."""
 
     text: str
     kind: Kind = "label"
@@ -30,7 +30,7 @@ class Cell:
 class Table:
     """A table for readers, with the plain numbers behind it.
 
-    Without a header there is nothing to show, and the note says why.
+    A table without a header has nothing to show; its note says why.
     """
 
     title: str
@@ -38,11 +38,11 @@ class Table:
     rows: Sequence[Sequence[Cell]] = ()
     note: str = ""
     data: pd.DataFrame = field(default_factory=pd.DataFrame, compare=False, repr=False)
-    """One row per number or missing number, with unrounded values."""
+    """Unrounded values, with one row per number, missing ones included."""
 
 
 def markdown(table: Table) -> str:
-    """Title, aligned table and note; best in bold, second best in italics."""
+    """Return title, aligned table and note; the best is bold, the second best in italics."""
     parts = [f"**{table.title}**"]
     if table.header:
         rows = [[_markdown_cell(cell) for cell in row] for row in table.rows]
@@ -56,14 +56,16 @@ def _markdown_cell(cell: Cell) -> str:
 
 
 def _markdown_escaped(text: str) -> str:
+    # A < is harmless unless it begins a tag. An _ inside a name is not markup.
     return re.sub(r"([\\|*`]|<(?=[A-Za-z/!?]))", r"\\\1", text)
 
 
 def csv(tables: Iterable[Table]) -> str:
-    """The numbers behind several tables in one long table; give those of one kind together.
+    """Return the numbers behind several tables of one kind as CSV; empty if there are none.
 
-    Long, since that is what pandas, R and spreadsheets filter and pivot: a metric's table has a row
-    per method and bucket with mean, half_width, n and reported in columns of their own.
+    The tables are put one below the other in long form, which pandas, R and spreadsheets can filter
+    and pivot: a metric's table has one row per method and bucket, with mean, half_width, n and
+    reported as columns.
     """
     frames = [table.data for table in tables if len(table.data)]
     return pd.concat(frames).to_csv(index=False) if frames else ""
@@ -88,16 +90,16 @@ LATEX_CHARACTERS = {
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
     "`": r"\textasciigrave{}", "±": r"$\pm$", "−": r"$-$", "×": r"$\times$",
     "–": r"\textendash{}", "’": "'",
-    # A row must not begin with what \\ takes for its argument.
+    # At the start of a row, \\ of the row before would take [ or * for its argument.
     "[": "{[}", "]": "{]}", "*": "{*}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }  # fmt: skip
 
 
 def latex(tables: Iterable[Table]) -> str:
-    """A document that compiles alone; its tables, for booktabs, can be taken out one by one.
+    """Return a document that compiles by itself; its tables can also be copied out one by one.
 
-    Best is bold, second best underlined.
+    They need the package booktabs. The best is bold, the second best underlined.
     """
     return "\n".join([LATEX_HEAD, *map(_latex_table, tables), r"\end{document}", ""])
 
@@ -136,10 +138,13 @@ def _latex_cell(cell: Cell) -> str:
 
 
 def latex_escaped(text: str) -> str:
-    """Text as LaTeX prints it; what pdfLaTeX has no letter for is named by its code."""
+    """Return text with LaTeX's special characters escaped, and with single blanks.
+
+    Characters that pdfLaTeX has no letter for are replaced by their codes.
+    """
     characters = " ".join(text.split())
     printed = "".join(LATEX_CHARACTERS.get(c) or _latex_letter(c) for c in characters)
-    return re.sub("-(?=-)", "-{}", printed)  # options such as --lr are not dashes
+    return re.sub("-(?=-)", "-{}", printed)  # -- would print as a dash
 
 
 def _latex_letter(character: str) -> str:
@@ -150,9 +155,9 @@ def _latex_letter(character: str) -> str:
 
 
 def html(table: Table) -> str:
-    """A `<table>` with its note below.
+    """Return a `<table>` with its note below; all text is escaped.
 
-    Cells have the classes of their kind and mark, and their raw number in `data-sort`.
+    Cells have their kind and mark as classes, and their raw number in `data-sort`.
     """
     title = escape(table.title)
     note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
@@ -174,5 +179,6 @@ def _html_row(cells: Iterable[str]) -> str:
 
 def _html_cell(cell: Cell) -> str:
     names = " ".join(filter(None, [cell.kind, cell.mark]))
+    # repr keeps all digits, so that readers sort by the unrounded number.
     sort = "" if cell.value is None else f' data-sort="{cell.value!r}"'
     return f'<td class="{names}"{sort}>{escape(cell.text)}</td>'

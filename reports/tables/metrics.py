@@ -20,10 +20,10 @@ Row = Mapping[str, Any]
 
 
 def by_bucket(summary: pd.DataFrame, reported: pd.DataFrame | None = None) -> list[Table]:
-    """One table per metric: methods in rows, buckets in columns, mean ± half-width of the interval.
+    """Return one table per metric: methods in rows, buckets in columns, mean ± half-width in cells.
 
-    The best and the second best measured mean of each bucket are marked, as printed: equal ones
-    share the mark. `reported` adds the paper's numbers in columns of their own.
+    The best and the second best measured mean of each bucket are marked. Means that are equal as
+    printed share the mark. `reported` adds the paper's numbers in columns of their own.
     """
     shown = [(metric.name, "composite") for metric in all_metrics()]
     tables = []
@@ -40,9 +40,9 @@ def differences(comparisons: pd.DataFrame, reference: str) -> list[Table]:
 
     `comparisons` is the table of `reports.analysis.differences.paired`.
 
-    Of the composite alone: a pair's PSNR over the hole differs from that of the composite by
-    10 log10 of the hole ratio, which cancels in a difference. Without comparisons, one table that
-    says why there are none.
+    Only the composite is shown. A pair's PSNR over the hole differs from that of the composite by
+    10 log10 of the hole ratio, which cancels in a difference. Without comparisons the result is one
+    table that says why there are none.
     """
     if comparisons.empty:
         return [
@@ -87,7 +87,7 @@ def _metric_table(
 def _grid(
     part: pd.DataFrame, metric: str, region: str, reported: pd.DataFrame | None
 ) -> pd.DataFrame:
-    """A row per method and bucket, those that were not run included; beside, the paper's number."""
+    """Return a row per method and bucket, run or not, with the paper's number in `reported`."""
     keys = ["method", "bucket"]
     pairs = pd.MultiIndex.from_product([_unique(part[key]) for key in keys], names=keys)
     grid = part.set_index(keys).reindex(pairs).reset_index()
@@ -108,7 +108,7 @@ def _measured_column(grid: pd.DataFrame, bucket: str, metric: str) -> list[Cell]
 
 
 def _marks(printed: pd.Series[float], higher: bool) -> list[Mark]:
-    """Of the best and the second best of a column; none if there is nothing to compare."""
+    """Return marks for the best and second best of a column; none with fewer than two values."""
     if printed.count() < 2:
         return [""] * len(printed)
     places = printed.rank(method="dense", ascending=not higher)
@@ -157,7 +157,7 @@ def _n(part: pd.DataFrame, bucket: str) -> str:
 
 
 def _by_bucket(part: pd.DataFrame, metric: str, title: str) -> Table:
-    """Difference, interval and, where methods are told apart, the verdict."""
+    """Return differences by bucket with intervals, and verdicts where methods are told apart."""
     digits = find(metric).digits + 1
     columns = {
         f"{'all buckets' if bucket == ALL else bucket} {_n(part, bucket)}": [
@@ -186,7 +186,7 @@ def _difference(row: Row, digits: int) -> Cell:
 
 
 def _all_buckets(part: pd.DataFrame, metric: str, title: str) -> Table:
-    """The test behind the verdict over all buckets together."""
+    """Return the numbers behind the verdict over all buckets together."""
     digits = find(metric).digits + 1
     rows = _rows(part[part["bucket"] == ALL])
     columns = {
@@ -229,7 +229,7 @@ def _table(
     note: str,
     data: pd.DataFrame | None = None,
 ) -> Table:
-    """A row per method, from the cells of each column."""
+    """Return a table with a row per method, from the cells of each column."""
     rows = list(zip(map(Cell, methods), *columns.values(), strict=True))
     return Table(title, ["method", *columns], rows, note, pd.DataFrame() if data is None else data)
 

@@ -32,9 +32,9 @@ def test_file_names_no_address_to_fetch_from(page: Path) -> None:
 def test_records_of_two_manifests_are_refused() -> None:
     frame = records(["full"], 3)
     both = pd.concat([frame, frame.assign(manifest="other")])
-    with pytest.raises(UserError, match="one manifest, not the manifests m, other"):
+    with pytest.raises(UserError, match="one manifest, not of several: m, other"):
         columns(both, grey)
-    with pytest.raises(UserError, match="not nothing"):
+    with pytest.raises(UserError, match="a page needs records"):
         columns(frame.iloc[:0], grey)
 
 
@@ -73,7 +73,7 @@ def test_damaged_and_foreign_files_are_named(tmp_path: Path) -> None:
     folders["full"].file(1, "truth").write_text("no picture")
     with pytest.raises(UserError, match=r"picture .*00001_truth\.png cannot be read"):
         write(tmp_path / "p.html", "t", frame, [], folders, [], grey)
-    with pytest.raises(UserError, match="pictures of 'stranger', of which there are no records"):
+    with pytest.raises(UserError, match="there are pictures of 'stranger' but no records"):
         write(tmp_path / "p.html", "t", frame, [], {"stranger": tmp_path}, [], grey)
     missing = Section("Figure", "", tmp_path / "none.svg")
     with pytest.raises(UserError, match=r"figure .*none\.svg cannot be read"):

@@ -21,7 +21,7 @@ def test_row_holds_the_costs_of_a_method() -> None:
     assert table is not None
     assert [[cell.text for cell in row] for row in table.rows] == [
         ["full", "2,963,884", "0.65", "35.7", "52"],
-        ["patchmatch", "-", "-", "35.7", "not told"],
+        ["patchmatch", "-", "-", "35.7", "unknown"],
     ]
     assert table.rows[0][2].value == pytest.approx(0.650117120)
     assert [cell.kind for cell in table.rows[1]] == [
