@@ -1,1 +1,1 @@
-"""Methods the variants are compared with; each plain module is discovered by `bench.registry`."""
+"""The methods that the variants are compared with; `bench.registry` finds each without a list."""

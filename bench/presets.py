@@ -1,4 +1,4 @@
-"""Named starting points; any field can be overridden from the command line."""
+"""The presets: named configs, of which the command line can override any field."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ PRESETS: dict[str, Config] = {
         "quick",
         Data(size=128, resize=175, pairs=12, validation_pairs=2),
         Model(width=16, depth=6, critic_width=8),
-        # Random features carry less than VGG-16's: the pixel loss leads in so short a training.
+        # Random features carry less than VGG-16's, so the pixel loss leads in so short a training.
         Objective(pixel=6.0, style=10.0, features="random"),
         Training(
             steps=220, batch_size=8, lr=3e-3, critic_lr=1e-4, validate_every=55, checkpoint_every=55
@@ -29,21 +29,23 @@ PRESETS: dict[str, Config] = {
     ),
 }
 PRESET_HELP = {
-    "quick": "128 px, width 16, about a minute on two CPU cores; shows that it works, no more",
+    "quick": "128 px, width 16, about a minute on two CPU cores; only shows that it works",
     "small": "256 px, width 32, BSDS500, meant for about an hour on one GPU",
     "paper": "256 px, width 64, batch 48, 500 epochs: the paper's values",
 }
+"""Descriptions of the presets in `--help`."""
 
 
 def preset(name: str) -> Config:
-    """Return the preset of that name; an unknown name is a `UserError`."""
+    """Return the preset of a name; an unknown name is a `UserError`."""
     if name not in PRESETS:
         raise unknown("preset", name, PRESETS)
     return PRESETS[name]
 
 
 def changes(config: Config) -> dict[str, Any]:
-    """Return the options that can change a result and differ from the config's preset, by name."""
+    """Return the options, by name, that can change a result and differ from the config's preset."""
+    # A config from elsewhere may name a preset that is not here: the defaults stand in for it.
     usual = identity(PRESETS.get(config.preset, Config(config.preset)))
     return {
         name.partition(".")[2]: value

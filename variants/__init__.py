@@ -1,5 +1,5 @@
-"""LBAM and its ablations: what the paper varies.
+"""LBAM and its ablations, the variants that the paper compares.
 
-Each plain module here is discovered by `bench.registry`; the network itself is in `variants.lbam`.
-To add a variant, add a file with one definition under `@variant` (see `variants.table2`).
+`bench.registry` finds each module here without a list; the network itself is in `variants.lbam`.
+To add a variant, add a file with one call of `variant` (see `variants.table2`).
 """

@@ -1,4 +1,4 @@
-"""The authors' released model: its weights under its own names, in this suite's generator."""
+"""The authors' released model, whose weights are loaded into this suite's generator."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 SCALARS = {"a": "a", "mu": "mu", "sigma1": "gamma_left", "sigma2": "gamma_right"}
+"""Names of gA's parameters here, by their released names."""
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+"""Names of the tensors of one batch norm."""
 REVERSE_START = (1.0, 0.5)
+"""Initial (mu, gamma) of the reverse branch in the released code."""
 
 variant(
     "released",
@@ -29,9 +32,9 @@ def load(state_dict: Mapping[str, Tensor]) -> nn.Module:
     """Return the released model from a state dict with the released names.
 
     The model is a module whose `forward(image, mask)` takes an image [B,3,H,W] in [0,1] and a mask
-    [B,1,H,W] with 1 = known, and returns the model's output in [0,1], (tanh + 1)/2, without batch
-    norm; a state dict that has the batch norm's keys (`ec2.bn.weight`, ...) gives the model with
-    it. A missing, unexpected or misshapen key raises a `UserError` that names it.
+    [B,1,H,W] with 1 = known, and returns the model's output in [0,1], (tanh + 1)/2. It has batch
+    norm if the state dict has the keys of batch norm (`ec2.bn.weight`, ...). A key that is missing,
+    unexpected or of another shape raises a `UserError` that names it.
     """
     import torch
 
@@ -40,6 +43,7 @@ def load(state_dict: Mapping[str, Tensor]) -> nn.Module:
 
     model = Model(width=64, depth=7)
     batch_norm = any(".bn." in name for name in state_dict)
+    # On the meta device no memory is filled with weights that are replaced at once.
     with torch.device("meta"):
         spec = replace(FULL, reverse_start=REVERSE_START, batch_norm=batch_norm)
         network = Generator(model, spec)
@@ -61,6 +65,7 @@ def _names(depth: int, batch_norm: bool) -> dict[str, str]:
     for i in range(depth):
         names[f"ec{i + 1}.conv.conv.weight"] = f"encoder.{i}.weight"
         names |= _level(f"ec{i + 1}.conv", "maskConv", f"mask_branch.levels.{i}")
+        # Their last decoder layer is a bare convolution, not a block with one.
         names[f"dc{i + 1}.conv.weight" if i < depth - 1 else f"dc{depth}.weight"] = (
             f"decoder.{i}.weight"
         )
@@ -74,6 +79,7 @@ def _names(depth: int, batch_norm: bool) -> dict[str, str]:
 
 
 def _level(theirs: str, filters: str, ours: str) -> dict[str, str]:
+    """Map the released names of one mask level, whose filters they call `filters`, to ours."""
     scalars = {
         f"{theirs}.activationFuncG_A.{a}": f"{ours}.attention.{b}" for a, b in SCALARS.items()
     }

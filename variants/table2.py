@@ -1,15 +1,16 @@
-"""The eight variants of Table 2 (Paris StreetView), each given by what differs from `full`."""
+"""The eight variants of Table 2 (Paris StreetView), each given by its difference from `full`."""
 
 from variants.lbam import variant
 
 variant("full", "LBAM: learnable bidirectional attention maps")
+# Equations 1, 4 and 5 in place of learned filters and of equations 9 and 8.
 variant(
     "unlearned",
     "mask filters fixed at 1/16 with fA, fM of partial convolution, both ways",
     learned_masks=False,
     attention="inverse",
     mask_update="binary",
-)  # equations 1, 4 and 5 in place of learned filters, 9 and 8
+)
 variant("forward", "forward attention only: no reverse attention in the decoder", reverse=False)
 variant("no-gan", "no adversarial loss", adversarial=False)
 variant("sigmoid", "sigmoid in place of gA", attention="sigmoid")

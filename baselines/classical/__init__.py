@@ -1,10 +1,13 @@
-"""Algorithms that learn nothing: PatchMatch, diffusion, and the floor under every table."""
+"""The algorithms that learn nothing: PatchMatch, diffusion, and the floor of every table."""
 
 from bench.registry import Algorithm, register
 
 
 def algorithm(name: str, summary: str, floor: bool = False) -> None:
-    """Register the algorithm of that name in `baselines.classical.fills`."""
+    """Register the algorithm of a name in `baselines.classical.fills`.
+
+    A `floor` is so simple that every table shows it as the least that a method must beat.
+    """
     register(
         Algorithm(
             name=name,

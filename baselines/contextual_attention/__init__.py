@@ -1,4 +1,4 @@
-"""Contextual attention: generative image inpainting in two stages (Yu et al., CVPR 2018)."""
+"""The method contextual attention: generative inpainting in two stages (Yu et al. 2018)."""
 
 from baselines.contextual_attention import table
 from bench.registry import OBJECTIVE, TrainedNetwork, register

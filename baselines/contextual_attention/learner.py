@@ -1,4 +1,4 @@
-"""Contextual attention's objective: L1 of both stages, and a global and a local WGAN-GP."""
+"""The objective of contextual attention: L1 of both stages, a global and a local WGAN-GP."""
 
 from __future__ import annotations
 
@@ -19,20 +19,22 @@ from bench.training.learner import Learner, adam, detached, total
 
 log = logging.getLogger(__name__)
 COARSE = 1.2
-"""Weight of the coarse stage's hole beside that of the refined."""
+"""Weight of the error in the hole after the coarse stage; after the refined stage it is 1."""
 ADVERSARIAL, PENALTY = 0.001, 10.0
+"""Weights of the adversarial loss and of the critics' gradient penalty."""
 CRITIC_STEPS = 5
+"""Number of the critics' steps for each step of the generator."""
 BETAS = (0.5, 0.9)
-"""Of both Adams; their rate is `--lr`, 1e-4 in the paper preset as in Yu et al."""
+"""Betas of both Adams; their rate is `--lr`, 1e-4 in the paper preset as in Yu et al."""
 LARGEST_LR = 3e-4
-"""Without norms it does not bear the quick preset's 3e-3: after 110 steps a validation gave 15 to
-18 dB at 1e-3 and above, 22 dB at this."""
+"""Largest learning rate. Without norms the network learns badly at the quick preset's 3e-3:
+after 110 steps a validation gave 15 to 18 dB at 1e-3 and above, and 22 dB at this rate."""
 
 
 class ContextualAttentionLearner(Learner):
-    """Five steps of the critics on each batch, then one of the generator.
+    """The training with five steps of the critics on each batch, then one of the generator.
 
-    The five see the batch's one output: the generator changes once a batch, as under every other
+    The five steps see the same output. The generator changes once per batch, as in every other
     method, so that all have the same budget of images.
     """
 
@@ -47,8 +49,11 @@ class ContextualAttentionLearner(Learner):
         initialise(network, self.seed, glorot)
         lr = min(config.training.lr, LARGEST_LR)
         if lr < config.training.lr:
-            log.info("contextual attention trains at %g, not %g: it has no norms", lr,
-                     config.training.lr)  # fmt: skip
+            log.info(
+                "contextual attention trains at the rate %g, not %g: it has no norms",
+                lr,
+                config.training.lr,
+            )
         rate = adam(lr, BETAS)
         self.generator, self.optimizer = self.prepare(_Both(network), rate)
         critics = Critics(config.data.size, config.model.critic_width)
@@ -57,7 +62,7 @@ class ContextualAttentionLearner(Learner):
 
     @classmethod
     def check(cls, config: Config, images: int) -> None:
-        """Refuse sizes whose half the local critic's strides of 2 do not divide."""
+        """Refuse sizes whose half is not a multiple of the local critic's strides, four of 2."""
         multiple_of(config, CRITICS_STRIDE, "contextual attention's critics")
 
     def step(self, holed: Tensor, mask: Tensor, target: Tensor, number: int) -> dict[str, Tensor]:
@@ -72,13 +77,13 @@ class ContextualAttentionLearner(Learner):
     def _step_critics(
         self, target: Tensor, filled: Tensor, mask: Tensor, draw: tuple[int, int, int]
     ) -> dict[str, Tensor]:
-        critics = self.critics.requires_grad_(True)
+        critics = self.critics.requires_grad_(True)  # `bare` froze them in the last step.
         real, fake = critics(target, mask), critics(filled, mask)
         stream = torch_rng(self.seed, "gradient penalty", *draw)
         mix = torch.rand(len(target), 1, 1, 1, generator=stream).to(target.device)
         points = losses.between(target, filled, mix)
         penalty = total(losses.slope_penalty(scores, points) for scores in critics(points, mask))
-        # A mean over the batch for each of the two, and their sum.
+        # The scores [2,B] of both critics go into one mean; twice that is the sum of both losses.
         loss = 2 * losses.critic_loss(real, fake)
         self.descend(self.critics_optimizer, loss + PENALTY * penalty)
         return detached({"critic": loss, "penalty": penalty})
@@ -92,6 +97,7 @@ class ContextualAttentionLearner(Learner):
             "known": mean_error(coarse, target, mask) + mean_error(fine, target, mask),
         }
         with self.accelerator.autocast():
+            # As above, twice the mean is the sum over both critics.
             terms["adversarial"] = 2 * losses.adversarial_loss(
                 self.bare(self.critics)(filled, mask)
             )
@@ -101,7 +107,7 @@ class ContextualAttentionLearner(Learner):
 
 
 class _Both(nn.Module):
-    """The network with both stages as its output, for training."""
+    """The network with the pictures of both stages as its output, for training."""
 
     def __init__(self, network: TwoStages) -> None:
         super().__init__()
@@ -112,6 +118,6 @@ class _Both(nn.Module):
 
 
 def mean_error(output: Tensor, image: Tensor, where: Tensor) -> Tensor:
-    """Mean |output - image| over the pixels that `where` [B,1,H,W] selects (1, else 0)."""
+    """Return the mean of |output - image| over the pixels where `where` [B,1,H,W] is 1, not 0."""
     chosen = where.expand_as(image)
     return ((output - image).abs() * chosen).sum() / chosen.sum().clamp_min(1)

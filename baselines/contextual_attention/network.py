@@ -17,16 +17,17 @@ from bench.networks.layer_table import Conv
 from bench.networks.layers import crop_to, pad_to_multiple
 
 STRIDE = 8
-"""Product of the networks' strides: two layers halve the sides, and attention matches at half."""
+"""Product of the networks' strides; two layers and the attention each halve the sides."""
 CRITICS_STRIDE = 32
-"""Product of the local critic's strides, four of 2, on half of the image."""
+"""Number that must divide the size: the local critic has four strides of 2, on half of the side."""
 
 
 class TwoStages(nn.Module):
-    """Coarse completion, then refinement with contextual attention; ELU, no norms.
+    """A coarse network, then a refinement with contextual attention; both use ELU and no norms.
 
-    `forward(image, mask)`: [B,3,H,W] in [0,1] and [B,1,H,W], 1 = known, of any size; returns
-    the refined picture [B,3,H,W] in [0,1]. Memory grows with the square of the pixels.
+    `forward(image, mask)` takes [B,3,H,W] in [0,1] and [B,1,H,W], 1 = known, of any size. It
+    returns the refined picture [B,3,H,W] in [0,1]. Memory grows with the square of the number of
+    pixels.
     """
 
     def __init__(self, model: Model) -> None:
@@ -40,13 +41,14 @@ class TwoStages(nn.Module):
         self.merged = _to_picture(stages.merged)
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        """The refined picture."""
+        """Return the refined picture [B,3,H,W] in [0,1]."""
         return self.both(image, mask)[1]
 
     def both(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """The coarse and the refined picture, each [B,3,H,W] in [0,1]."""
+        """Return the coarse and the refined picture, each [B,3,H,W] in [0,1]."""
         size = image.shape[-2:]
         image, mask = (pad_to_multiple(x, STRIDE) for x in (image, mask))
+        # The networks work with colours in [-1, 1].
         known = (2 * image - 1) * mask
         coarse = self.coarse(_inputs(known, mask)).clamp(-1, 1)
         fine = self._refine(torch.where(mask > 0.5, known, coarse), mask).clamp(-1, 1)
@@ -62,9 +64,10 @@ class TwoStages(nn.Module):
 
 
 class Critics(nn.Module):
-    """Two critics: of the whole image, and of a square of half its side around the hole.
+    """The two critics, of the whole image and of a square of half its side around the hole.
 
-    `forward(image, mask)`: [B,3,S,S] and [B,1,S,S] to scores [2,B], the whole image's first.
+    `forward(image, mask)` takes [B,3,S,S] and [B,1,S,S] and returns scores [2,B], those of the
+    whole image first.
     """
 
     def __init__(self, size: int, width: int = 64) -> None:
@@ -74,17 +77,19 @@ class Critics(nn.Module):
         self.local = _critic([width, 2 * width, 4 * width, 8 * width], self.side)
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        """Scores."""
+        """Return the scores [2,B]."""
         part = crop_at_hole(image, mask, self.side)
         return torch.cat([self.whole(image), self.local(part)], 1).T
 
 
 def _inputs(picture: Tensor, mask: Tensor) -> Tensor:
+    """Put together the five channels that a network gets: colours, ones and the hole."""
     return torch.cat([picture, torch.ones_like(mask), 1 - mask], 1)
 
 
 def _at(features: Tensor, mask: Tensor) -> Tensor:
-    """The mask at the features' sides: known where all pixels are."""
+    """Shrink the mask to the sides of the features; a place is known where all its pixels are."""
+    # The least value in a window is minus the greatest of the negatives.
     rate = mask.shape[-1] // features.shape[-1]
     return -F.max_pool2d(-mask, rate)
 

@@ -1,4 +1,4 @@
-"""The layer tables of contextual attention's two stages (Yu et al. 2018)."""
+"""The layer tables of the two stages of contextual attention (Yu et al. 2018)."""
 
 from dataclasses import dataclass
 
@@ -6,18 +6,18 @@ from bench.config import Model
 from bench.networks.layer_table import Conv, count
 
 INPUTS = 5
-"""Colours, ones (they mark the padding), hole."""
+"""Number of input channels: three colours, ones (they mark the padding), and the hole."""
 
 
 @dataclass(frozen=True)
 class Stages:
-    """The layer tables of both stages; `c` channels in the first layers."""
+    """The layer tables of both stages, with `c` channels in the first layers."""
 
     c: int
 
     @property
     def coarse(self) -> list[Conv]:
-        """The coarse network, 1,448,227 parameters at c = 32."""
+        """The coarse network, with 1,448,227 parameters at c = 32."""
         c = self.c
         start = [Conv(5, INPUTS, c), Conv(3, c, 2 * c, 2), Conv(3, 2 * c, 2 * c)]
         middle = [Conv(3, 2 * c, 4 * c, 2), *self._same(2)]
@@ -40,7 +40,7 @@ class Stages:
 
     @property
     def merged(self) -> list[Conv]:
-        """Both branches together, to the picture."""
+        """The layers from both branches together to the picture."""
         c = self.c
         return [Conv(3, 8 * c, 4 * c), *self._same(1), *self._decoder()]
 
@@ -66,11 +66,11 @@ class Stages:
 
 
 def stages(model: Model) -> Stages:
-    """Half of the model's width: 32 at the paper's size."""
+    """Return the tables for half of the model's width: 32 channels at the paper's size."""
     return Stages(model.width // 2)
 
 
 def parameters(model: Model) -> int:
-    """3,601,542 at width 64."""
+    """Count the learnable parameters: 3,601,542 at width 64."""
     s = stages(model)
     return count([*s.coarse, *s.convolution, *s.matching, *s.attended, *s.merged])

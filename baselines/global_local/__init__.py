@@ -1,4 +1,4 @@
-"""Global&Local: globally and locally consistent image completion (Iizuka et al., 2017)."""
+"""The method Global&Local: globally and locally consistent completion (Iizuka et al. 2017)."""
 
 from baselines.global_local import table
 from bench.registry import OBJECTIVE, TrainedNetwork, register

@@ -1,4 +1,4 @@
-"""Global&Local's objective and its three phases."""
+"""The objective of Global&Local, with its three phases."""
 
 from __future__ import annotations
 
@@ -20,14 +20,17 @@ from bench.training.learner import Learner, detached
 ADVERSARIAL = 4e-4
 """Weight of the adversarial loss (Iizuka et al. 2017, equation 5)."""
 ALONE, DISCRIMINATOR_ALONE = 90 / 500, 10 / 500
-"""Shares of the budget: 90,000 steps of the generator alone, 10,000 of the discriminators alone,
-then 400,000 of both."""
+"""Shares of the budget for the first two phases. Published are 90,000 steps of the generator alone,
+10,000 of the discriminators alone, then 400,000 of both."""
 ADADELTA = partial(torch.optim.Adadelta, lr=1.0, rho=0.95, eps=1e-6)
-"""As published (Zeiler 2012): it sets its own rates, so `--lr` does not touch it."""
+"""Optimizer as published (Zeiler 2012). It sets its own rates, so `--lr` does not change it."""
 
 
 class GlobalLocalLearner(Learner):
-    """Generator alone on the hole's squared error, discriminators alone, then both."""
+    """The training in three phases: generator alone, discriminators alone, then both.
+
+    The generator alone minimises the squared error in the hole.
+    """
 
     terms = ("hole", "discriminator", "adversarial", "total")
 
@@ -46,16 +49,20 @@ class GlobalLocalLearner(Learner):
 
     @classmethod
     def check(cls, config: Config, images: int) -> None:
-        """Refuse sizes that the discriminators' six strides of 2 do not divide."""
+        """Refuse sizes that the discriminators' six strides of 2 do not divide.
+
+        Refuse also one image per process where their last features are 1x1.
+        """
         multiple_of(config, DISCRIMINATOR_STRIDE, "Global&Local's discriminators")
         if config.data.size == DISCRIMINATOR_STRIDE:
             several_images(config, images, "the discriminators' last convolution")
 
     def step(self, holed: Tensor, mask: Tensor, target: Tensor, number: int) -> dict[str, Tensor]:
-        """Update the networks whose turn it is."""
+        """Update the networks that the phase of step `number` trains."""
         done = number / self.steps
         if done < ALONE:
             mean = self.accelerator.reduce(target.mean((0, 2, 3)), "mean")
+            # The training mean is that of all images of the first phase, over all processes.
             self.completion.see(mean, self.config.training.batch_size)
             return self._step_generator(target, self.generator(holed, mask), mask)
         if done < ALONE + DISCRIMINATOR_ALONE:
@@ -69,7 +76,7 @@ class GlobalLocalLearner(Learner):
     def _step_discriminators(
         self, target: Tensor, output: Tensor, mask: Tensor
     ) -> dict[str, Tensor]:
-        judges = self.discriminators.requires_grad_(True)
+        judges = self.discriminators.requires_grad_(True)  # `bare` froze them in the last step.
         real = _entropy(judges(target, mask), 1.0)
         fake = _entropy(judges(composite(output, target, mask), mask), 0.0)
         self.descend(self.judges_optimizer, real + fake)
@@ -91,10 +98,11 @@ class GlobalLocalLearner(Learner):
 
 
 def hole_error(output: Tensor, image: Tensor, mask: Tensor) -> Tensor:
-    """Mean squared error over the hole's pixels (equation 2 there)."""
+    """Return the mean squared error over the pixels of the hole (equation 2 of their paper)."""
     hole = (1 - mask).expand_as(image)
     return ((output - image).square() * hole).sum() / hole.sum().clamp_min(1)
 
 
 def _entropy(logits: Tensor, target: float) -> Tensor:
+    """Return the mean cross entropy of logits and one target, in float32."""
     return binary_cross_entropy_with_logits(logits.float(), torch.full_like(logits.float(), target))

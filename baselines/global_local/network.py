@@ -15,17 +15,17 @@ from bench.networks.layer_table import Conv
 from bench.networks.layers import crop_to, pad_to_multiple
 
 STRIDE = 4
-"""Product of the completion network's strides: two layers halve the sides."""
+"""Product of the completion network's strides; two layers halve the sides."""
 DISCRIMINATOR_STRIDE = 64
-"""Product of the strides on the whole image: six of 2, and five on its half."""
+"""Product of the strides: six of 2 on the whole image, and five on the half of its side."""
 
 
 class Completion(nn.Module):
-    """The completion network, 6,072,131 parameters at width 64.
+    """The completion network, with 6,072,131 parameters at width 64.
 
-    `forward(image, mask)`: [B,3,H,W] in [0,1] and [B,1,H,W], 1 = known, of any size; returns
-    [B,3,H,W] in [0,1]. Holes are filled with the training mean first, which is learned with the
-    weights and saved with them.
+    `forward(image, mask)` takes [B,3,H,W] in [0,1] and [B,1,H,W], 1 = known, of any size. It
+    returns [B,3,H,W] in [0,1]. Holes are first filled with the mean colour of the training images,
+    which is learned with the weights and saved with them.
     """
 
     mean: Tensor
@@ -33,6 +33,7 @@ class Completion(nn.Module):
 
     def __init__(self, model: Model) -> None:
         super().__init__()
+        # The last convolution has no norm and no ReLU: a sigmoid brings the output into (0, 1).
         *inner, last = (_layer(row) for row in table.generator(model))
         self.layers = nn.Sequential(*itertools.chain.from_iterable(inner), *last[:1], nn.Sigmoid())
         self.register_buffer("mean", torch.full((3,), 0.5))
@@ -40,12 +41,12 @@ class Completion(nn.Module):
 
     @torch.no_grad()
     def see(self, mean: Tensor, images: int) -> None:
-        """Take the mean colour [3] of so many more training images into the training mean."""
+        """Merge so many further training images, of the mean colour [3], into the training mean."""
         self.images += images
         self.mean += (mean - self.mean) * (images / self.images)
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        """The raw output."""
+        """Return the raw output [B,3,H,W] in [0,1]."""
         size = image.shape[-2:]
         image, mask = (pad_to_multiple(x, STRIDE) for x in (image, mask))
         started = torch.where(mask > 0.5, image, self.mean.to(image.dtype)[:, None, None])
@@ -54,10 +55,11 @@ class Completion(nn.Module):
 
 
 class Discriminators(nn.Module):
-    """Both discriminators, 45,063,681 parameters at size 256, width 64.
+    """Both discriminators, with 45,063,681 parameters at size 256, width 64.
 
-    `forward(image, mask)`: [B,3,S,S] and [B,1,S,S] to the logits [B] of being real. One looks at
-    the whole image, the other at a square of half its side, centred on the hole's bounding box.
+    `forward(image, mask)` takes [B,3,S,S] and [B,1,S,S] and returns the logits [B] of being real.
+    One looks at the whole image, the other at a square of half its side, centred on the hole's
+    bounding box.
     """
 
     def __init__(self, size: int, width: int = 64) -> None:
@@ -70,7 +72,7 @@ class Discriminators(nn.Module):
         self.last = nn.Linear(32 * width, 1)
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        """Logits."""
+        """Return the logits [B] of being real."""
         part = crop_at_hole(image, mask, self.side)
         logits: Tensor = self.last(torch.cat([self.local(part), self.whole(image)], 1))
         return logits[:, 0]

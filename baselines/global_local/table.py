@@ -5,7 +5,7 @@ from bench.networks.layer_table import Conv, count
 
 
 def generator(model: Model) -> list[Conv]:
-    """The 17 layers of their Table 1; image and mask in, three channels out."""
+    """Return the 17 layers of their Table 1, from image and mask to three channels."""
     w = model.width
     rows = [
         # kernel, outputs, stride, dilation, up

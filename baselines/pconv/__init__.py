@@ -1,4 +1,7 @@
-"""PConv: partial convolutions (Liu et al. 2018), under their objective and the common one."""
+"""The method PConv: partial convolutions (Liu et al. 2018), under two objectives.
+
+`pconv` has its own objective, and `pconv-common` that of the variants.
+"""
 
 from typing import Any
 
@@ -9,9 +12,10 @@ NETWORK: dict[str, Any] = {
     "family": "baseline",
     "network": "baselines.pconv.network:PConvUNet",
     "parameters": table.parameters,
-    "bounded": False,  # the last layer is linear
+    "bounded": False,  # The last layer is linear.
     "limits": "bench.networks.limits:unet_bottleneck",
 }
+"""Fields that both methods share."""
 
 register(
     TrainedNetwork(

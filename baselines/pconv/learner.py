@@ -1,4 +1,4 @@
-"""PConv's own objective: no critic, total variation, and a fine-tuning with frozen norms."""
+"""The objective of PConv, with total variation, no critic, and a fine-tuning with frozen norms."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from bench.training import losses
 from bench.training.learner import Learner, adam, detached, total
 
 VALID, HOLE, VARIATION = 1.0, 6.0, 0.1
-"""Weights of the terms on pixels (Liu et al. 2018, equation 7), beside `--pixel`, 1. LBAM took its
-perceptual and style weights, 0.05 and 120, from there: they are those of `--perceptual` and
-`--style`, which the quick preset lowers for its random features."""
+"""Weights of the terms on pixels (Liu et al. 2018, equation 7), which `--pixel`, 1, multiplies.
+LBAM took its perceptual and style weights, 0.05 and 120, from there, so they are the defaults of
+`--perceptual` and `--style`. The quick preset lowers `--style` for its random features."""
 LR, FINE_TUNING_LR = 2.0, 0.5
-"""Their 2e-4 and 5e-5 over the 1e-4 of the paper preset: `--lr` scales all methods alike."""
+"""Factors of `--lr` in training and in fine-tuning. Published are the rates 2e-4 and 5e-5; `--lr`
+is 1e-4 in the paper preset, and scales all methods alike."""
 FINE_TUNING = 1 / 11
-"""Share of the budget: their ten days of training were followed by one of fine-tuning."""
+"""Share of the budget for fine-tuning; theirs was one day after ten days of training."""
 
 
 class PConvLearner(Learner):
-    """One network, one optimizer; in the last part the encoder's batch norm is frozen."""
+    """The training of one network, whose encoder norms are frozen in the last part."""
 
     terms = ("valid", "hole", "variation", "perceptual", "style", "total")
 
@@ -38,17 +39,16 @@ class PConvLearner(Learner):
         if not isinstance(network, PConvUNet):
             raise TypeError(f"{type(network).__name__} has no encoder norms to freeze")
         objective = config.objective
-        self.unet, self.weights = (
-            network,
-            {
-                "valid": objective.pixel * VALID,
-                "hole": objective.pixel * HOLE,
-                "variation": objective.pixel * VARIATION,
-                "perceptual": objective.perceptual,
-                "style": objective.style,
-            },
-        )
-        initialise(network, self.seed, he)  # as they did
+        self.unet = network
+        self.weights = {
+            "valid": objective.pixel * VALID,
+            "hole": objective.pixel * HOLE,
+            "variation": objective.pixel * VARIATION,
+            "perceptual": objective.perceptual,
+            "style": objective.style,
+        }
+        initialise(network, self.seed, he)  # Liu et al. did so.
+        # The norms of the encoder are a group of their own, whose rate becomes 0 in fine-tuning.
         norms = list(network.encoder_norms.parameters())
         chosen = {id(p) for p in norms}
         rest = [p for p in network.parameters() if id(p) not in chosen]
@@ -78,6 +78,7 @@ class PConvLearner(Learner):
         return detached(terms | {"total": loss})
 
     def _enter_phase(self, fine_tuning: bool) -> None:
+        """Set the rates of both groups, and freeze or release the encoder's norms."""
         if self.unet.encoder_norms_frozen != fine_tuning:
             self.unet.freeze_encoder_norms(fine_tuning)
         lr = self.config.training.lr * (FINE_TUNING_LR if fine_tuning else LR)
@@ -85,11 +86,14 @@ class PConvLearner(Learner):
         norms["lr"], rest["lr"] = (0.0 if fine_tuning else lr), lr
 
     def _feature_terms(self, target: Tensor, output: Tensor, filled: Tensor) -> dict[str, Tensor]:
-        """Both sums are over pool1-3 and over the raw output and the composite."""
+        """Compute the perceptual and the style loss.
+
+        Both are sums over pool1-3, and over the raw output and the composite.
+        """
         with torch.no_grad():
             targets = self.features(target)
         found = [self.features(x) for x in (output, filled)]
-        layers = len(targets)  # the bench's losses are means over layers
+        layers = len(targets)  # The losses of this suite are means over layers.
         return {
             "perceptual": layers * total(losses.perceptual_loss(f, targets, "l1") for f in found),
             "style": layers * total(losses.style_loss(f, targets) for f in found),
@@ -97,9 +101,10 @@ class PConvLearner(Learner):
 
 
 def total_variation(image: Tensor, mask: Tensor) -> Tensor:
-    """L1 of neighbours' differences within the hole dilated by one pixel, over all elements.
+    """Return the L1 norm of differences of neighbours in and next to the hole, over all elements.
 
-    image [B,3,H,W]; mask [B,1,H,W], 1 = known (equation 6 there).
+    The pairs of neighbours lie in the hole dilated by one pixel (equation 6 of their paper). The
+    image is [B,3,H,W], the mask [B,1,H,W] with 1 = known.
     """
     region = F.max_pool2d(1 - mask, 3, stride=1, padding=1)
     down = (image[..., 1:, :] - image[..., :-1, :]).abs() * region[..., 1:, :] * region[..., :-1, :]

@@ -12,14 +12,17 @@ from bench.networks.layer_table import Conv
 from bench.networks.layers import crop_to, pad_to_multiple
 
 SLOPE = 0.2
+"""Slope of the decoder's leaky ReLU below 0."""
 EPSILON = 1e-8
+"""Small number that keeps the quotient finite in windows without a known pixel."""
 
 
 class PartialConv(nn.Module):
-    """Convolution of known pixels alone, scaled up by how few of them a window holds.
+    """A convolution of known pixels alone, scaled up the more, the fewer of them a window has.
 
-    With s the known elements in a window and m' = 1 where s > 0: the output is
-    ((W * (X⊙M)) · C k² / s + b) · m' (equations 1 and 2 there); zero padding counts as hole.
+    With s the number of known elements in a window, and m' = 1 where s > 0, the output is
+    ((W * (X⊙M)) · C k² / s + b) · m' (equations 1 and 2 of their paper). Zero padding counts as
+    hole.
     """
 
     def __init__(self, layer: Conv) -> None:
@@ -31,9 +34,9 @@ class PartialConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(layer.outputs)) if layer.bias else None
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Features [B,C,H,W] and their masks [B,C,H,W] of {0, 1}, 1 = known, to both of the next.
+        """Compute the next features and masks from features [B,C,H,W] and masks [B,C,H,W].
 
-        The new mask is [B,C',H',W'], the same in all channels.
+        Masks are of {0, 1}, 1 = known. The next ones are [B,C',H',W'], equal in all channels.
         """
         ratio, updated = self._coverage(mask)
         output = self.conv(x * mask) * ratio
@@ -43,11 +46,9 @@ class PartialConv(nn.Module):
 
     @torch.no_grad()
     def _coverage(self, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """C k² / s · m' and m', both [B,1,H',W'], in the precision of `mask`.
-
-        Counted in float32 at least, whatever the features are in: bf16 cannot hold the numbers of
-        512 channels' pixels, and float16 not the epsilon.
-        """
+        """Compute C k² / s · m' and m', both [B,1,H',W'], in the precision of `mask`."""
+        # Pixels are counted in float32 at least, whatever the features are in: bf16 cannot hold the
+        # counts of 512 channels, nor float16 the epsilon.
         layer, precision = self.layer, torch.promote_types(mask.dtype, torch.float32)
         with torch.autocast(mask.device.type, enabled=False):
             known = mask.to(precision).sum(1, keepdim=True)
@@ -59,10 +60,10 @@ class PartialConv(nn.Module):
 
 
 class PConvUNet(nn.Module):
-    """Encoder and decoder of partial convolutions, masks passed along and skipped as features are.
+    """An encoder and decoder of partial convolutions; masks follow the same paths as features.
 
-    `forward(image, mask)`: [B,3,H,W] in [0,1] and [B,1,H,W], 1 = known, of any size; returns
-    [B,3,H,W], linear: it may leave [0,1] by a little.
+    `forward(image, mask)` takes [B,3,H,W] in [0,1] and [B,1,H,W], 1 = known, of any size. It
+    returns [B,3,H,W]. The last layer is linear, so values may lie a little outside [0,1].
     """
 
     def __init__(self, model: Model) -> None:
@@ -75,18 +76,18 @@ class PConvUNet(nn.Module):
         self.encoder_norms_frozen = False
 
     def freeze_encoder_norms(self, frozen: bool) -> None:
-        """Whether the encoder's batch norm keeps its statistics while the rest trains."""
+        """Set whether the encoder's batch norm keeps its statistics while the rest trains."""
         self.encoder_norms_frozen = frozen
         self.train(self.training)
 
     def train(self, mode: bool = True) -> PConvUNet:
-        """As of any module, but for norms that are frozen."""
+        """Set the training mode; frozen norms stay in evaluation mode."""
         super().train(mode)
         self.encoder_norms.train(mode and not self.encoder_norms_frozen)
         return self
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        """The raw output."""
+        """Return the raw output [B,3,H,W]."""
         size, stride = image.shape[-2:], 2 ** len(self.encoder)
         x, known = (pad_to_multiple(z, stride) for z in (image, mask))
         known = known.expand(-1, 3, -1, -1)
@@ -98,7 +99,10 @@ class PConvUNet(nn.Module):
         last = len(self.decoder) - 1
         for level, (layer, norm) in enumerate(zip(self.decoder, self.decoder_norms, strict=True)):
             pairs = zip((x, known), skipped.pop(), strict=True)
-            x, known = (torch.cat([_enlarged(deep), skip], 1) for deep, skip in pairs)
+            x, known = (
+                torch.cat([F.interpolate(deep, scale_factor=2, mode="nearest"), skip], 1)
+                for deep, skip in pairs
+            )
             x, known = layer(x, known)
             if level < last:
                 x = F.leaky_relu(norm(x), SLOPE)
@@ -107,7 +111,3 @@ class PConvUNet(nn.Module):
 
 def _norm(layer: Conv) -> nn.Module:
     return nn.BatchNorm2d(layer.outputs) if layer.norm else nn.Identity()
-
-
-def _enlarged(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2, mode="nearest")

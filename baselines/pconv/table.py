@@ -1,14 +1,14 @@
-"""PConv's layer table (Liu et al. 2018, appendix), from which the network is built and counted."""
+"""The layer table of PConv (Liu et al. 2018, appendix), which builds and counts the network."""
 
 from bench.config import Model
 from bench.networks.layer_table import Conv, count
 
 KERNELS = (7, 5, 5)
-"""Of the first encoder layers; all others are 3x3."""
+"""Sides of the first encoder layers' kernels; all others are 3x3."""
 
 
 def encoder(model: Model) -> list[Conv]:
-    """The encoder's layers: stride 2, channels doubled up to eight times the first."""
+    """Return the encoder's layers: stride 2, channels doubled up to eight times the first."""
     channels = [3, *(model.width * 2 ** min(level, 3) for level in range(model.depth))]
     return [
         Conv(
@@ -24,12 +24,13 @@ def encoder(model: Model) -> list[Conv]:
 
 
 def decoder(model: Model) -> list[Conv]:
-    """The decoder's layers on the enlarged features and the skipped ones, deepest first."""
+    """Return the decoder's layers, deepest first; each gets enlarged features and skipped ones."""
     levels = encoder(model)[::-1]
     table = [Conv(3, e.outputs + e.inputs, e.inputs, bias=False, norm=True) for e in levels[:-1]]
+    # The last layer gets the image itself, and has a bias and no norm.
     return [*table, Conv(3, levels[-1].outputs + 3, 3)]
 
 
 def parameters(model: Model) -> int:
-    """25,779,796 at width 64, depth 7."""
+    """Count the learnable parameters: 25,779,796 at width 64, depth 7."""
     return count([*encoder(model), *decoder(model)])

@@ -1,1 +1,1 @@
-"""Checks of the contract that every method keeps: `python -m bench check NAME`."""
+"""The checks of the contract that every method keeps, run by `python -m bench check NAME`."""

@@ -1,4 +1,4 @@
-"""The checks, one function each; `bench.registry.Method` states the contract they test."""
+"""The checks, one function each, of the contract that `bench.registry.Method` states."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.config import Model
-from bench.conformance.subject import Check, ContractError, Subject, pictures
+from bench.conformance.subject import Check, ContractError, Subject, images_and_masks
 from bench.core.errors import UserError
 from bench.evaluation.fill import blank, fill
 from bench.training.learner import Learner
@@ -20,20 +20,22 @@ MODELS = (Model(width=8, depth=4, critic_width=4), Model(width=12, depth=5, crit
 TOLERANCE = 1e-4
 """Largest difference of outputs that are the same but for the order of float32 sums."""
 MOST_STEPS = 60
-"""Training steps on one batch within which the error must fall."""
+"""Number of training steps on one batch within which the error must fall."""
 LIST = (
     "import sys\nfrom bench.config import Model\nfrom bench.registry import find\n"
     "find({name!r}).parameters(Model())\nprint('torch' in sys.modules)"
 )
+"""Program that does for one method what `list` does, and prints whether that imported torch."""
 
 
 def listed_without_torch(subject: Subject) -> str | None:
-    """`list` imports no torch for it."""
+    """Check that `list` imports no torch for the method."""
+    # A new process, since this one has imported torch long ago.
     code = LIST.format(name=subject.method.name)
     words = [sys.executable, "-c", code]
     found = subprocess.run(words, capture_output=True, text=True, check=False)
     if found.returncode:
-        # A method that only this process has registered, in a test or a notebook.
+        # Only this process has registered the method, in a test or a notebook.
         if "unknown method" in found.stderr:
             return "it is defined in no module that `list` imports"
         raise ContractError(f"listing it fails: {found.stderr.splitlines()[-1]}")
@@ -46,7 +48,7 @@ def listed_without_torch(subject: Subject) -> str | None:
 
 
 def accepts_a_preset(subject: Subject) -> str | None:
-    """Its own check accepts a small version of the quick preset."""
+    """Check that the method's own check accepts a small version of the quick preset."""
     try:
         subject.method.check(subject.config)
     except UserError as error:
@@ -55,7 +57,7 @@ def accepts_a_preset(subject: Subject) -> str | None:
 
 
 def parameters_in_closed_form(subject: Subject) -> str | None:
-    """`parameters(model)` is the number of learnable parameters."""
+    """Check that `parameters(model)` is the number of learnable parameters."""
     for model in MODELS:
         built = sum(p.numel() for p in subject.method.build(model).parameters())
         stated = subject.method.parameters(model)
@@ -68,12 +70,12 @@ def parameters_in_closed_form(subject: Subject) -> str | None:
 
 
 def any_side(subject: Subject) -> str | None:
-    """Any side from 16 pixels up gives an output of the same size, float32."""
+    """Check that images with sides from 16 pixels up give outputs of their size, float32."""
     for height, width in SIDES:
-        image, mask = pictures(1, height, width)
+        image, mask = images_and_masks(1, height, width)
         try:
             output = fill(subject.network, image, mask)
-        except Exception as error:  # whatever the method's code raises
+        except Exception as error:  # The method's code may raise anything.
             raise ContractError(
                 f"{height}x{width} pixels: {type(error).__name__}: {error}"
             ) from error
@@ -86,10 +88,10 @@ def any_side(subject: Subject) -> str | None:
 
 
 def finite_and_in_range(subject: Subject) -> str | None:
-    """Outputs are finite and lie in [0, 1]; those of an unbounded method are only finite."""
-    image, mask = pictures(2)
+    """Check that outputs are finite and, unless the method is unbounded, lie in [0, 1]."""
+    image, mask = images_and_masks(2)
     nearly_all = mask.clone().zero_()
-    nearly_all[..., :4, :4] = 1  # a hole of nearly everything
+    nearly_all[..., :4, :4] = 1  # Nearly everything is hole.
     for name, chosen in {"some holes": mask, "a huge hole": nearly_all}.items():
         output = fill(subject.network, image, chosen)
         if not output.isfinite().all():
@@ -104,8 +106,8 @@ def finite_and_in_range(subject: Subject) -> str | None:
 
 
 def blind_to_the_hole(subject: Subject) -> str | None:
-    """The output does not depend on the true pixels of the hole."""
-    image, mask = pictures(2)
+    """Check that the output does not depend on the true pixels of the hole."""
+    image, mask = images_and_masks(2)
     other = torch.where(mask > 0.5, image, 1 - image)
     if not torch.equal(*(fill(subject.network, x, mask) for x in (image, other))):
         raise ContractError("other true pixels in the hole change the output")
@@ -113,12 +115,12 @@ def blind_to_the_hole(subject: Subject) -> str | None:
 
 
 def inputs_left_alone(subject: Subject) -> str | None:
-    """The network does not write into the tensors that it is given."""
-    image, mask = pictures(2)
+    """Check that the network does not write into the tensors that it is given."""
+    image, mask = images_and_masks(2)
     holed = blank(image, mask)
-    before = holed.clone(), mask.clone()
+    holed_before, mask_before = holed.clone(), mask.clone()
     fill(subject.network, holed, mask)
-    if not (torch.equal(holed, before[0]) and torch.equal(mask, before[1])):
+    if not (torch.equal(holed, holed_before) and torch.equal(mask, mask_before)):
         raise ContractError(
             "it writes into its inputs, and the metrics read them afterwards; copy first"
         )
@@ -126,8 +128,8 @@ def inputs_left_alone(subject: Subject) -> str | None:
 
 
 def same_output_again(subject: Subject) -> str | None:
-    """The same input gives the same output, in a network built again too."""
-    image, mask = pictures(2)
+    """Check that the same input gives the same output, also in a network built again."""
+    image, mask = images_and_masks(2)
     networks = (subject.network, subject.network, subject.new_network())
     first, again, rebuilt = (fill(network, image, mask) for network in networks)
     if not torch.equal(first, again):
@@ -140,8 +142,8 @@ def same_output_again(subject: Subject) -> str | None:
 
 
 def alone_as_in_a_batch(subject: Subject) -> str | None:
-    """In evaluation mode each image of a batch is filled as it would be alone."""
-    image, mask = pictures(3)
+    """Check that in evaluation mode each image of a batch is filled as it would be alone."""
+    image, mask = images_and_masks(3)
     together = fill(subject.network, image, mask)
     alone = torch.cat([fill(subject.network, image[i : i + 1], mask[i : i + 1]) for i in range(3)])
     difference = (together - alone).abs().max().item()
@@ -153,29 +155,30 @@ def alone_as_in_a_batch(subject: Subject) -> str | None:
 
 
 def finite_gradients(subject: Subject) -> str | None:
-    """Gradients and updated weights are finite in every phase of the training."""
+    """Check that gradients and updated weights are finite in every phase of the training."""
     if reason := subject.why_not_trained():
         return reason
     learner = subject.learner()
-    image, mask = pictures(2)
+    image, mask = images_and_masks(2)
+    # A hole of four pixels: a mean over the hole, or a layer's mask, may divide by almost nothing.
     tiny = torch.ones_like(mask)
     tiny[..., 30:32, 30:32] = 0
-    for number in _phases(learner.steps):
-        for chosen in (mask, tiny):
-            learner.step(blank(image, chosen), chosen, image, number)
-            _all_finite(learner.network, number)
+    for place, number in enumerate(_phases(learner.steps)):
+        chosen = tiny if place % 2 else mask
+        learner.step(blank(image, chosen), chosen, image, number)
+        _all_finite(learner.network, number)
     if all(p.grad is None for p in learner.network.parameters()):
         raise ContractError("no parameter of the network got a gradient")
     return None
 
 
 def target_kept_from_the_network(subject: Subject) -> str | None:
-    """The learner gives the network that it trains no true pixel of the hole."""
+    """Check that the learner gives no true pixel of the hole to the network that it trains."""
     if reason := subject.why_not_trained():
         return reason
     learner = subject.learner()
-    image, mask = pictures(2)
-    # Noise in the hole: what equals it can only be the target.
+    image, mask = images_and_masks(2)
+    # The hole is noise, so that an input which equals it can only be the target.
     noise = torch.rand(image.shape, generator=torch.Generator().manual_seed(0))
     target = torch.where(mask > 0.5, image, noise)
     seen: list[str] = []
@@ -199,14 +202,15 @@ def target_kept_from_the_network(subject: Subject) -> str | None:
 
 
 def steps_lower_the_error(subject: Subject) -> str | None:
-    """Training on one batch lowers the error in its holes."""
+    """Check that training on one batch lowers the error in its holes."""
     if reason := subject.why_not_trained():
         return reason
     learner = subject.learner()
-    image, mask = pictures(2)
+    image, mask = images_and_masks(2)
     before = _hole_error(learner, image, mask)
     for number in range(MOST_STEPS):
         learner.step(blank(image, mask), mask, image, number)
+        # Measuring takes a forward pass, so only every tenth step is followed by one.
         if number % 10 == 9 and _hole_error(learner, image, mask) < 0.9 * before:
             return None
     after = _hole_error(learner, image, mask)
@@ -230,12 +234,12 @@ CHECKS: dict[str, Check] = {
     "target kept from the network": target_kept_from_the_network,
     "steps lower the error": steps_lower_the_error,
 }
-"""All checks by the words of the report, the cheap and basic ones first."""
+"""All checks by their names in the report, the cheap and basic ones first."""
 
 
 def _phases(steps: int) -> list[int]:
-    """Return numbers of steps from the start, the middle and the end of a training."""
-    return [0, steps // 5, steps // 2, steps - 1]
+    """Return numbers of steps throughout a training, 2 % apart: a phase may be short."""
+    return [0, *(steps * place // 100 for place in range(1, 100, 2)), steps - 1]
 
 
 def _all_finite(network: nn.Module, number: int) -> None:
@@ -248,7 +252,10 @@ def _all_finite(network: nn.Module, number: int) -> None:
 
 
 def _holds(x: Tensor, target: Tensor, mask: Tensor) -> bool:
-    """Whether three neighbouring channels of `x` are the target in the hole, in [0,1] or [-1,1]."""
+    """Return whether three neighbouring channels of `x` are the target in the hole.
+
+    The target may be in [0,1] or scaled to [-1,1].
+    """
     if x.dim() != 4 or x.shape[-2:] != target.shape[-2:] or len(x) != len(target):
         return False
     hole = (mask < 0.5).expand_as(target)
@@ -258,11 +265,14 @@ def _holds(x: Tensor, target: Tensor, mask: Tensor) -> bool:
 
 
 def _hole_error(learner: Learner, image: Tensor, mask: Tensor) -> float:
-    """Return the mean absolute error in the holes, in training mode, where norms see the batch."""
+    """Return the mean absolute error in the holes, in training mode, where norms see the batch.
+
+    The state of the network is left as it was.
+    """
     network = learner.network.train()
     state = {name: value.clone() for name, value in network.state_dict().items()}
     with torch.no_grad():
         output = network(blank(image, mask), mask)
-    network.load_state_dict(state)  # batch norm counted this pass
+    network.load_state_dict(state)  # Batch norm has counted this pass.
     error: Tensor = (output - image).abs()[(mask < 0.5).expand_as(image)].mean()
     return error.item()

@@ -1,4 +1,4 @@
-"""Runs the checks against methods and says how each went."""
+"""The report of the checks: it runs them on methods and prints how each ended."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def run_checks(method: Method) -> Iterator[Result]:
             reason = check(subject)
         except ContractError as error:
             yield Result(name, "FAILED", str(error))
-        except Exception as error:  # the method's own code: any error is a finding, not a crash
+        except Exception as error:  # In the method's own code any error is a finding, not a crash.
             yield Result(name, "FAILED", f"{type(error).__name__}: {error}")
         else:
             yield Result(name, "skipped" if reason else "ok", reason or "")
 
 
 def report(methods: Iterable[Method]) -> bool:
-    """Print the results of all methods, one line a check, and return whether none failed."""
+    """Print the results of all methods, one line per check, and return whether none failed."""
     failed = []
     for method in methods:
         print(f"{method.name} ({method.family})", flush=True)

@@ -1,4 +1,4 @@
-"""The method under test, at a size at which every check takes a moment."""
+"""The method under test, at a size that makes every check fast."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ SMALL = {
     "size": 64, "resize": 64, "width": 8, "depth": 4, "critic_width": 4, "batch_size": 2,
     "steps": 1000, "device": "cpu", "precision": "fp32",
 }  # fmt: skip
+"""Options that make the quick preset small. 64 pixels are the least that the critic works with."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One method, and what the checks need of it: networks, pictures, a learner."""
+    """One method, with the networks and the learner that the checks need."""
 
     method: Method
 
     @cached_property
     def config(self) -> Config:
-        """The quick preset at a tiny size, as far as its options concern the method."""
+        """The config: the quick preset at a tiny size, as far as its options concern the method."""
         return self.method.relevant(override(preset("quick"), SMALL))
 
     @property
@@ -53,7 +54,7 @@ class Subject:
         return network
 
     def learner(self) -> Learner:
-        """Build the method's learner; only for a method that the suite trains."""
+        """Build the method's learner; the method must be one that the suite trains."""
         assert isinstance(self.method, TrainedNetwork)
         config = override(self.config, self.method.objective)
         network, steps = self.method.build(config.model), config.training.steps
@@ -63,17 +64,17 @@ class Subject:
         return learner
 
     def why_not_trained(self) -> str:
-        """Return why there is no training to check, or nothing."""
+        """Return the reason why there is no training to check, or nothing."""
         if self.algorithm:
             return "an algorithm learns nothing"
         imported = isinstance(self.method, ImportedWeights)
         return "its weights come from elsewhere" if imported else ""
 
 
-def pictures(count: int, height: int = 64, width: int = 64) -> tuple[Tensor, Tensor]:
-    """Draw smooth images [B,3,H,W] in [0,1] and masks [B,1,H,W], 1 = known, with other holes each.
+def images_and_masks(count: int, height: int = 64, width: int = 64) -> tuple[Tensor, Tensor]:
+    """Draw smooth images [B,3,H,W] in [0,1] and masks [B,1,H,W], 1 = known, with different holes.
 
-    All are functions of their place in the batch, so that the first of two is the first of one.
+    Each depends on its place in the batch alone, so that the first of two is the first of one.
     """
     images, masks = [], []
     for number in range(count):
@@ -87,8 +88,8 @@ def pictures(count: int, height: int = 64, width: int = 64) -> tuple[Tensor, Ten
 
 
 class ContractError(Exception):
-    """A method breaks its contract; the text says how, and what to look at."""
+    """A breach of the contract by a method; the text says how it is broken and where to look."""
 
 
 Check = Callable[[Subject], str | None]
-"""Function that raises `ContractError`, or returns a reason to skip, or None for a pass."""
+"""Function that returns None for a pass or a reason to skip, or raises a `ContractError`."""

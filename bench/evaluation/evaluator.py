@@ -183,6 +183,6 @@ def _timed(network: nn.Module, image: Tensor, mask: Tensor) -> tuple[Tensor, flo
     """Return the network's output and the seconds it took, until the device was done."""
     start = time.perf_counter()
     output = fill(network, image, mask)
-    if output.is_cuda:
+    if output.is_cuda:  # CUDA runs on its own: without a wait, only the launch is timed.
         torch.cuda.synchronize()
     return output, time.perf_counter() - start

@@ -44,6 +44,7 @@ def read(image_file: Path, mask_file: Path, polarity: Polarity) -> tuple[Tensor,
             f"{mask_file} has {what} as {polarity}; check it, or use --polarity {other}"
         )
     warn_if_mostly_hole(ratio, str(mask_file), polarity)
+    # Arrays of PIL images are read-only, and torch wants writable ones: hence a copy.
     return (
         torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255,
         torch.from_numpy(mask)[None, None].float(),

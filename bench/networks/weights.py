@@ -69,6 +69,7 @@ def torchvision_state(
 
 def write(path: Path, network: nn.Module) -> None:
     """Write the network's state dict as a safetensors file."""
+    # safetensors takes contiguous tensors alone; channels-last filters are not.
     state = {
         name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
     }

@@ -61,6 +61,7 @@ def of_run(run: RunFolder) -> None:
 
 def measure(name: str, model: Model, wanted: str) -> Cost:
     """Measure the cost of the method of a name on a device (`auto` or `cpu`)."""
+    # A forked process would begin with the memory of this one, and could not use CUDA.
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_measure, (name, model, wanted))
 
@@ -74,6 +75,7 @@ def _measure(name: str, model: Model, wanted: str) -> Cost:
     network = to_device(method.build(model), where).eval()
     with torch.inference_mode():
         seconds = median(lambda: network(image, mask), REPEATS)
+    # The count comes last: it slows the pass down and takes memory of its own.
     peak = memory.peak()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(image, mask)

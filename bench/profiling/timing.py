@@ -32,9 +32,9 @@ def median(work: Callable[[], object], repeats: int) -> float:
     def once() -> float:
         start = time.perf_counter()
         work()
-        if torch.cuda.is_available():
+        if torch.cuda.is_available():  # CUDA runs on its own: without a wait, calls end at once.
             torch.cuda.synchronize()
         return time.perf_counter() - start
 
-    once()
+    once()  # The first call also loads libraries and allocates memory.
     return statistics.median(once() for _ in range(repeats))

@@ -89,9 +89,10 @@ class CommonLearner(Learner):
 
         `number` is the number of the step, which seeds the points of the gradient penalty.
         """
-        critic.requires_grad_(True)
+        critic.requires_grad_(True)  # `bare` froze it in the last step of the generator.
         real, fake = critic(image, mask), critic(output, mask)
         stream = torch_rng(self.seed, "gradient penalty", number, self.accelerator.process_index)
+        # The stream is on the CPU, so that every device gets the same numbers.
         mix = torch.rand(len(image), 1, 1, 1, generator=stream).to(image.device)
         penalty = losses.gradient_penalty(critic, image, output, mask, mix)
         loss = losses.critic_loss(real, fake)

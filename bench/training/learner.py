@@ -87,6 +87,7 @@ class Learner(ABC):
         parameters of the network, in one group.
         """
         network = to_device(network, self.accelerator.device).train()
+        # The optimizer comes after the move, since it must hold the parameters on their device.
         optimizer = make(network.parameters() if parameters is None else parameters)
         prepared: tuple[nn.Module, torch.optim.Optimizer] = self.accelerator.prepare(
             network, optimizer

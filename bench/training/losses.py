@@ -41,7 +41,9 @@ def gram(features: Tensor) -> Tensor:
     batch, channels, height, width = features.shape
     # Positions come before channels: this needs no copy where the layout is channels-last.
     flat = features.permute(0, 2, 3, 1).reshape(batch, height * width, channels).float()
-    return flat.mT @ flat / (channels * height * width)
+    # Sums over thousands of positions: autocast would compute the product in bf16 all the same.
+    with torch.autocast(features.device.type, enabled=False):
+        return flat.mT @ flat / (channels * height * width)
 
 
 def style_loss(features: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:

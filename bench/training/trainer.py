@@ -81,7 +81,7 @@ class Trainer:
         loader = DataLoader(
             self.batches,
             batch_size=None,  # Each item is a whole batch already.
-            sampler=range(start, self.steps),
+            sampler=range(start, self.steps),  # A resumed run goes on with its next batch.
             num_workers=self.config.training.workers,
             pin_memory=self.accelerator.device.type == "cuda",
             persistent_workers=self.config.training.workers > 0,
@@ -99,6 +99,7 @@ class Trainer:
                 yield step + 1, terms
 
     def _to_device(self, x: Tensor) -> Tensor:
+        # Batches become float32 on the device: as uint8 they are a quarter of that to copy.
         moved = x.to(self.accelerator.device, non_blocking=True)
         return moved.to(torch.float32, memory_format=torch.channels_last)
 

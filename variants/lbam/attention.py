@@ -1,4 +1,7 @@
-"""From a convolved mask Mc to an attention map and to the next mask (equations 4, 5, 8, 9)."""
+"""The functions from a convolved mask Mc to its attention map and the next mask.
+
+They are equations 4, 5, 8 and 9.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,15 @@ import torch
 from torch import Tensor, nn
 
 ALPHA = 0.8
-"""Exponent of the mask update, equation 8."""
+"""Exponent of the mask update (equation 8)."""
 SLOPE_FLOOR = 1e-6
-"""Below this input gM's slope is held constant: that of x^0.8 is infinite at 0."""
+"""Input below which gM's slope is held constant, since the slope of x^0.8 is infinite at 0."""
 LIMITS = {"a": (1.01, 6.0), "mu": (0.1, 3.0), "gamma_left": (0.5, 2.0), "gamma_right": (0.5, 2.0)}
-"""Ranges the released code clamps the parameters of gA to."""
+"""Ranges to which the released code clamps the parameters of gA."""
 
 
 class _MaskUpdate(torch.autograd.Function):
-    """relu(x)^0.8 with a bounded slope."""
+    """The function relu(x)^0.8 with a bounded slope."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -34,7 +37,7 @@ class _MaskUpdate(torch.autograd.Function):
 
 
 def mask_update(x: Tensor) -> Tensor:
-    """gM(x) = relu(x)^0.8 (equation 8), any shape, with finite gradients everywhere.
+    """Return gM(x) = relu(x)^0.8 (equation 8), any shape, with finite gradients everywhere.
 
     The forward value is exact; the slope is 0.8·max(x, 1e-6)^-0.2 where x > 0, and 0 elsewhere.
     """
@@ -43,7 +46,7 @@ def mask_update(x: Tensor) -> Tensor:
 
 
 def inverse(x: Tensor) -> Tensor:
-    """fA(x) = 1/x where x > 0, else 0 (equation 4), any shape.
+    """Return fA(x) = 1/x where x > 0, else 0 (equation 4), any shape.
 
     Coverages are multiples of 1/(kernel area); the floor below them keeps gradients finite.
     """
@@ -51,12 +54,12 @@ def inverse(x: Tensor) -> Tensor:
 
 
 def binary(x: Tensor) -> Tensor:
-    """fM(x) = 1 where x > 0, else 0 (equation 5), any shape."""
+    """Return fM(x) = 1 where x > 0, else 0 (equation 5), any shape."""
     return (x > 0).to(x.dtype)
 
 
 class _Bounded(torch.autograd.Function):
-    """clamp(x, low, high) whose gradient vanishes only where a step would lead further out.
+    """The function clamp(x, low, high), with no gradient only where a step would lead further out.
 
     A plain clamp has no gradient outside its range, so a parameter that overshot would be stuck.
     """
@@ -75,15 +78,15 @@ class _Bounded(torch.autograd.Function):
 
 
 def bounded(x: Tensor, low: float, high: float) -> Tensor:
-    """`x` held to [low, high]; descent can always lead back inside."""
+    """Return `x` clamped to [low, high]; gradient descent can always lead back inside."""
     result: Tensor = _Bounded.apply(x, low, high)  # type: ignore[no-untyped-call]
     return result
 
 
 class GaussianAttention(nn.Module):
-    """gA (equation 9): a·exp(-γl(x-μ)²) left of μ, 1 + (a-1)·exp(-γr(x-μ)²) right of it.
+    """The attention gA (equation 9): a·exp(-γl(x-μ)²) for x < μ, else 1 + (a-1)·exp(-γr(x-μ)²).
 
-    a, μ, γl, γr are learnable scalars, used within `LIMITS`.
+    a, μ, γl and γr are learnable scalars, clamped to `LIMITS` where they are used.
     """
 
     def __init__(self, a: float = 1.1, mu: float = 2.0, gamma: float = 1.0) -> None:
@@ -94,12 +97,13 @@ class GaussianAttention(nn.Module):
         self.gamma_right = nn.Parameter(torch.tensor(gamma))
 
     def scalars(self) -> dict[str, Tensor]:
-        """a, mu, gamma_left, gamma_right as used: within `LIMITS`."""
+        """Return a, mu, gamma_left and gamma_right, clamped to `LIMITS`."""
         return {name: bounded(getattr(self, name), *LIMITS[name]) for name in LIMITS}
 
     def forward(self, x: Tensor) -> Tensor:
-        """Attention map of the same shape as the convolved mask `x`."""
+        """Compute the attention map, which has the shape of the convolved mask `x`."""
         a, mu, gamma_left, gamma_right = self.scalars().values()
+        # The side chooses the gamma first, so that one exponential serves both sides.
         left = x < mu
         bell = torch.exp(-torch.where(left, gamma_left, gamma_right) * (x - mu).square())
         return torch.where(left, a * bell, 1 + (a - 1) * bell).to(x.dtype)
@@ -123,3 +127,4 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "lrelu": lambda: nn.LeakyReLU(0.2),
 }
+"""Functions that build an activation, by its name in `Spec`."""

@@ -1,4 +1,7 @@
-"""The fields in which variants of LBAM differ, and how a variant is registered. No torch here."""
+"""The fields in which variants of LBAM differ, and the function that registers a variant.
+
+This module imports no torch, so that the variants can be listed fast.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 Activation = str | Callable[[], "nn.Module"]
-"""Key of `variants.lbam.attention.ACTIVATIONS`, a reference `module:callable`, or the callable."""
+"""Key of `variants.lbam.attention.ACTIVATIONS`, a text `module:callable`, or the callable."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +26,11 @@ class Spec:
     """The choices that make a generator and its objective; the defaults are the paper's LBAM."""
 
     mask_kernel: int = 4
-    """Side of the filters k_M in the mask branches (stride 2, padding 1)."""
+    """Side of the filters k_M in the mask branches, pixels (stride 2, padding 1)."""
     attention: Activation = "gaussian"
-    """Attention map from the convolved mask: gA (equation 9), or a replacement."""
+    """Function from the convolved mask to the attention map: gA (equation 9), or a replacement."""
     mask_update: Activation = "power"
-    """Updated mask from the convolved mask: gM (equation 8), or a replacement."""
+    """Function from the convolved mask to the updated mask: gM (equation 8), or a replacement."""
     learned_masks: bool = True
     """Whether k_M is learned; otherwise every element is 1/(kernel area) (equation 1)."""
     reverse: bool = True
@@ -37,30 +40,32 @@ class Spec:
     adversarial: bool = True
     """Whether the adversarial loss is part of the objective (equation 17)."""
     batch_norm: bool = True
-    """Batch norm as in Table 4; the released model has none."""
+    """Whether there is batch norm, as in Table 4; the released model has none."""
 
     def channels(self, model: Model) -> list[int]:
-        """Return the channels of encoder layers 1..depth: doubled up to eight times the first."""
+        """Return the channels of encoder layers 1..depth, doubled up to eight times the first."""
         return [model.width * 2 ** min(level, 3) for level in range(model.depth)]
 
     def parameters(self, model: Model) -> int:
         """Count the learnable parameters: 68,317,748 for the paper's LBAM at width 64, depth 7.
 
-        In closed form from Table 4, so that listing the variants builds no network. Only an
-        activation of one's own is built, since nobody knows its parameters.
+        The count is in closed form from Table 4, so that listing the variants builds no network.
+        Only an activation given by reference or callable is built, to count its parameters.
         """
         ch = self.channels(model)
         encoder = zip([4, *ch[:-1]], ch, strict=True)
         decoder = zip([ch[-1], *(2 * c for c in ch[-2::-1])], [*ch[-2::-1], 3], strict=True)
+        # Filters are 4x4, without bias.
         total = 16 * sum(a * b for a, b in [*encoder, *decoder])
         for levels in [ch, ch[:-1]] if self.reverse else [ch]:
             total += self._mask_branch(levels)
         if self.batch_norm:
+            # A weight and a bias per channel; decoder norms see the skipped features too.
             total += 2 * (sum(ch[1:]) + 2 * sum(ch[:-1]))
         return total
 
     def _mask_branch(self, channels: list[int]) -> int:
-        """Count the parameters of one mask branch: filters, and two activations a level."""
+        """Count the parameters of one mask branch: filters, and two activations per level."""
         pairs = zip([3, *channels[:-1]], channels, strict=True)
         filters = self.mask_kernel**2 * sum(a * b for a, b in pairs) if self.learned_masks else 0
         activations = _parameters_of(self.attention) + _parameters_of(self.mask_update)
@@ -68,17 +73,20 @@ class Spec:
 
 
 FULL = Spec()
+"""The paper's LBAM."""
 LIMITS = "bench.networks.limits:unet_bottleneck"
+"""Reference to the check of settings that a variant cannot work with."""
 
 
 def variant(name: str, summary: str, *, load: Reference | None = None, **differs: Any) -> Method:
     """Register the variant of LBAM that differs from the paper's in the named fields of `Spec`.
 
-    One call in one new file of `variants/` adds a variant; `load` makes it one that is measured
-    with weights from elsewhere and not trained. The attention may be a callable of one's own:
+    One call in one new file of `variants/` adds a variant. With `load`, a reference to a function
+    that loads weights from elsewhere, the variant is measured and not trained. A name that is no
+    field is a `UserError`. The attention may be any callable, such as this one:
 
         def softplus():
-            from torch import nn  # inside, so that `python -m bench list` stays fast
+            from torch import nn  # here inside, so that `python -m bench list` stays fast
 
             return nn.Softplus()
 

@@ -121,6 +121,14 @@ class InfiniteGradient(SoundLearner):
         return (output - output.detach()).abs().sqrt().sum()
 
 
+class InfiniteInAShortPhase(InfiniteGradient):
+    def step(self, holed: Tensor, mask: Tensor, target: Tensor, number: int) -> dict[str, Tensor]:
+        kind = InfiniteGradient if 0.18 <= number / self.steps < 0.2 else SoundLearner
+        loss = kind.loss(self, self.generator(holed, mask), target)
+        self.descend(self.optimizer, loss)
+        return detached({"total": loss})
+
+
 class GivesTheTarget(SoundLearner):
     def step(self, holed: Tensor, mask: Tensor, target: Tensor, number: int) -> dict[str, Tensor]:
         return super().step(target, mask, target, number)
@@ -164,6 +172,7 @@ def test_a_sound_method_passes(capsys: pytest.CaptureFixture[str]) -> None:
         ({"network": DrawnWhenBuilt}, "same output again", "built twice"),
         ({"network": MixesTheBatch}, "alone as in a batch", "other images of its batch"),
         ({"learner": InfiniteGradient}, "finite gradients", "gradient of first.weight is not fin"),
+        ({"learner": InfiniteInAShortPhase}, "finite gradients", "not finite at step 190"),
         ({"learner": DoesNotLearn}, "steps lower the error", "should fall by a tenth"),
         ({"learner": GivesTheTarget}, "target kept from the network", "true pixels of the hole"),
         ({"ignores": frozenset({"steps"}), "limits": lambda config, images: 1 / 0},

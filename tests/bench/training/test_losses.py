@@ -90,6 +90,14 @@ def test_gram_is_the_product_of_channels_over_c_h_w() -> None:
         assert np.allclose(found.numpy(), gram_by_loops(features), atol=1e-6)
 
 
+def test_gram_is_summed_in_single_precision_under_autocast() -> None:
+    features = layers(0)[0].bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = losses.gram(features)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, losses.gram(features))
+
+
 def test_gram_forgets_where_things_are() -> None:
     features = layers(0)[0]
     moved = features.roll((1, 2), (2, 3)).transpose(2, 3)
