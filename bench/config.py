@@ -128,6 +128,12 @@ class Evaluation:
         "empty: none",
     )
     eval_batch: int = option(8, "test pairs per forward pass", identity=False)
+    margins: str = option(
+        "",
+        "differences up to which methods count as equal, METRIC=VALUE, comma-separated; empty: "
+        "each metric's own",
+        identity=False,  # it changes verdicts, no number
+    )
     lpips: Literal["alex", "vgg", "off"] = option("alex", "backbone of LPIPS")
     lpips_weights: str = option(
         "", "file with torchvision's state dict of that backbone", identity=False

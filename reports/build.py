@@ -11,10 +11,12 @@ import pandas as pd
 from bench.core.files import read_json, write_text
 from bench.core.run_folder import PairPictures, RunFolder
 from bench.evaluation import records
-from bench.registry import discover, reference
+from bench.evaluation.margins import margins
+from bench.registry import Algorithm, discover, floors, reference
 from reports import figures, plots, provenance
 from reports.analysis.differences import comparison_note, paired
-from reports.analysis.quality import overall_psnr, smooth_curves
+from reports.analysis.quality import smooth_curves
+from reports.analysis.ranks import Ranks, agreement, average_ranks
 from reports.analysis.summary import summarise
 from reports.page import Section
 from reports.page import write as write_page
@@ -25,6 +27,7 @@ from reports.tables import formats
 from reports.tables.costs import cost_table
 from reports.tables.formats import Table
 from reports.tables.metrics import by_bucket, differences
+from reports.tables.ranks import agreement_table, rank_table
 
 INSIDE = ("unlearned", "forward", "full")
 """Variants that the paper's figure 7 looks inside."""
@@ -92,7 +95,11 @@ def _report_group(settings: str, runs: Sequence[RunFolder], out: Path, paper: Re
     first = reference().name
     frame = _records(runs, first)
     summary, title = summarise(frame), provenance.title(frame, runs)
-    compared = paired(frame, first)
+    known = discover().values()
+    algorithms = {method.name for method in known if isinstance(method, Algorithm)}
+    simplest = {method.name for method in floors()}
+    compared = paired(frame, first, algorithms, simplest, margins(provenance.margins(runs)))
+    ranks = list(average_ranks(frame, simplest))
     # Without a method of the paper there is no row to print its numbers in.
     numbers = paper.numbers if set(paper.numbers["method"]) & set(summary["method"]) else None
     notes = [*provenance.warnings(runs), *([paper.note] if numbers is not None else [])]
@@ -100,12 +107,14 @@ def _report_group(settings: str, runs: Sequence[RunFolder], out: Path, paper: Re
     kinds = {
         "metrics": by_bucket(summary, numbers),
         "differences": differences(compared, first),
+        "ranks": rank_table(ranks),
+        "agreement": agreement_table(agreement(summary, paper.numbers)),
         "costs": [table for table in [cost_table(_costs(runs))] if table],
     }
     heading = f"Settings {settings}, test pairs {frame['manifest'].iloc[0]}"
     text = _text(heading, notes, [table for kind in kinds.values() for table in kind], lines)
     _write_tables(text, kinds, out)
-    drawn = dict(_plots(frame, summary, compared, runs, title, out / "plots"))
+    drawn = dict(_plots(frame, summary, compared, ranks, runs, title, out / "plots"))
     _figures(frame, runs, first, out / "figures")
     write_page(
         out / "report.html", f"Inpainting methods compared: {title}", frame,
@@ -139,6 +148,7 @@ def _plots(
     frame: pd.DataFrame,
     summary: pd.DataFrame,
     compared: pd.DataFrame,
+    ranks: Sequence[Ranks],
     runs: Sequence[RunFolder],
     title: str,
     out: Path,
@@ -157,10 +167,11 @@ def _plots(
         f"Difference from {first}": (
             "difference", plots.difference(compared, first, title, out / "difference")
         ),
+        "Ranks": ("ranks", plots.rank_diagram(ranks, title, out / "ranks")),
         "Training": ("training", plots.training_by_method(logs, title, out / "training")),
         "Quality and cost": (
             "quality-cost",
-            plots.quality_by_cost(overall_psnr(frame), _costs(runs), title, out / "quality-cost"),
+            plots.quality_by_cost(summary, _costs(runs), title, out / "quality-cost"),
         ),
     }  # fmt: skip
     for run in runs:

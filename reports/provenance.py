@@ -22,6 +22,7 @@ QUICK_NOTE = (
     "Quick preset: tiny networks, about a minute of training. The numbers show that the suite "
     "works; they say nothing about the methods."
 )
+CHANGED = " with uncommitted changes"
 
 
 def groups(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
@@ -66,14 +67,25 @@ def title(frame: pd.DataFrame, runs: Sequence[RunFolder]) -> str:
     )
 
 
+def margins(runs: Sequence[RunFolder]) -> str:
+    """Return the `--margins` that the runs were made with: those of the first that gives any."""
+    given = (str(_config(run).get("evaluation", {}).get("margins", "")) for run in runs)
+    return next(filter(None, given), "")
+
+
 def warnings(runs: Sequence[RunFolder]) -> list[str]:
     """Return the warnings that must stand above the numbers.
 
     They say that a run used the quick preset, or that the runs were made with different torch
-    versions, processors or devices.
+    versions, processors or devices, or from different code.
     """
     quick = any(_config(run).get("preset") == "quick" for run in runs)
     found = [QUICK_NOTE] if quick else []
+    return [*found, *_machine_warnings(runs), *_code_warnings(runs), *_commit_warnings(runs)]
+
+
+def _machine_warnings(runs: Sequence[RunFolder]) -> Iterator[str]:
+    """Yield a warning for torch, processor and device each, if the runs were made with several."""
     environments = [read_json(run.environment) for run in runs]
     kinds = {
         "torch": [str(e["packages"]["torch"]) for e in environments],
@@ -83,11 +95,48 @@ def warnings(runs: Sequence[RunFolder]) -> list[str]:
     for name, values in kinds.items():
         if len(set(values)) > 1:
             listed = "; ".join(dict.fromkeys(values))
-            found.append(
+            yield (
                 f"The runs of this table were made with more than one {name} ({listed}): small "
                 "differences between methods may come from that."
             )
-    return found
+
+
+def _code_warnings(runs: Sequence[RunFolder]) -> Iterator[str]:
+    """Yield a warning for each method whose runs have different digests of its code."""
+    codes: dict[str, dict[str, list[str]]] = {}
+    for run in runs:
+        identity = run.read_identity()
+        if "code" in identity:  # an evaluation of given weights has none
+            codes.setdefault(run.method, {}).setdefault(identity["code"], []).append(run.name)
+    for method, made in codes.items():
+        if len(made) > 1:
+            yield (
+                f"The runs of {method} were made by different code ({_listed(made)}): they differ "
+                "in more than their seed. Make them again with one version of the code."
+            )
+
+
+def _commit_warnings(runs: Sequence[RunFolder]) -> Iterator[str]:
+    """Yield a warning that names the runs by commit, if no single commit holds their code."""
+    made: dict[str, list[str]] = {}
+    for run in runs:
+        made.setdefault(_commit(read_json(run.environment)), []).append(run.name)
+    if len(runs) > 1 and (len(made) > 1 or any(CHANGED in commit for commit in made)):
+        yield (
+            f"No single commit holds the code of all runs of this table ({_listed(made)}): "
+            "differences between methods may come from that."
+        )
+
+
+def _listed(made: Mapping[str, Sequence[str]]) -> str:
+    """Return runs by what they were made from: `abc: full-0, full-1; def: forward-0`."""
+    return "; ".join(f"{origin}: {', '.join(names)}" for origin, names in made.items())
+
+
+def _commit(environment: Mapping[str, Any]) -> str:
+    """Return the commit that a run was made from, and whether files differed from it."""
+    commit = environment["commit"][:12] or "unknown"
+    return f"commit {commit}{CHANGED if environment['uncommitted changes'] else ''}"
 
 
 def lines(frame: pd.DataFrame, runs: Sequence[RunFolder]) -> Iterator[str]:
@@ -97,14 +146,27 @@ def lines(frame: pd.DataFrame, runs: Sequence[RunFolder]) -> Iterator[str]:
         "Outputs are rounded to 8 bits; the composite keeps the known pixels. Test pairs "
         f"{frame['manifest'].iloc[0]}, metric version {frame['metric_version'].iloc[0]}."
     )
+    yield from _mask_families(runs[0])  # runs of one table have the same pairs
     for run in runs:
         environment = read_json(run.environment)
         yield (
             f"{run.name}: fingerprint {_fingerprint(run)}, {_budget(run)}"
             f"torch {environment['packages']['torch']}, {environment['device']}, "
-            f"commit {environment['commit'][:12] or 'unknown'}"
-            f"{' with uncommitted changes' if environment['uncommitted changes'] else ''}."
+            f"{_commit(environment)}."
         )
+
+
+def _mask_families(run: RunFolder) -> Iterator[str]:
+    """Yield the numbers of test pairs by bucket and mask family, if the run's manifest has them."""
+    manifest = read_json(run.manifest) if run.manifest.exists() else {}
+    counts: Mapping[str, Mapping[str, int]] = manifest.get("mask_families", {})
+    texts = {
+        bucket: ", ".join(f"{count} {family}" for family, count in families.items())
+        for bucket, families in counts.items()
+    }
+    if texts:
+        listed = "; ".join(f"{bucket} {text}" for bucket, text in texts.items())
+        yield f"Mask families by bucket (test pairs): {listed}."
 
 
 def _digest(settings: Mapping[str, Any]) -> str:

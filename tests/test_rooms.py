@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "reports.paper": set(),
     "reports.tables": DRAWING | {"bench.data", "bench.registry"},
     "reports.plots": DRAWING,
-    "reports.page": DRAWING,
+    "reports.page": DRAWING | {"reports.tables"},
     "reports.study": RECORDS | {"reports.tables"},
     "reports": RECORDS
     | {"bench.presets", "bench.registry", "reports.analysis", "reports.style", "reports.paper"}

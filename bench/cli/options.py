@@ -54,7 +54,11 @@ def given(args: argparse.Namespace) -> dict[str, Any]:
 
 def config(args: argparse.Namespace) -> Config:
     """Return the preset with the options that were given."""
-    return override(preset(args.preset), given(args))
+    from bench.evaluation.margins import margins
+
+    chosen = override(preset(args.preset), given(args))
+    margins(chosen.evaluation.margins)  # a wrong one is refused now, not after hours of training
+    return chosen
 
 
 def add_out(parser: Parser) -> None:

@@ -17,18 +17,25 @@ It keeps the correction 1 / (1 - influence) finite where one point alone determi
 """
 
 
-def local_linear(x: Array, y: Array, at: Array, bandwidth: float) -> tuple[Array, Array]:
+def local_linear(
+    x: Array, y: Array, image: NDArray[np.int64], at: Array, bandwidth: float
+) -> tuple[Array, Array]:
     """Return the regression of `y` on `x`, both [n], at the ascending places `at` [m].
 
-    The results are the curve [m] and the half-width of its pointwise 95 % band [m]. Both are NaN
-    where the kernel weights sum to less than `FEWEST`.
+    `image` [n] numbers the images that the points belong to. The results are the curve [m] and the
+    half-width of its pointwise 95 % band [m]. Both are NaN where the kernel weights sum to less
+    than `FEWEST`, and the band also for a single image.
 
     At each place a straight line is fitted with Gaussian weights of standard deviation
     `bandwidth` (Fan and Gijbels 1996, section 2.3). Its variance is the sandwich
-    sum_i l_i^2 (e_i / (1 - L_ii))^2 of weights l and residuals e. Each residual is corrected for
-    its point's influence L_ii on its own fit (HC3 of MacKinnon and White 1985), so that the
-    variance may change with x. The band ignores the bias of smoothing. `at` must be denser than
-    the bandwidth, since residuals are interpolated on it.
+
+        sum over images c of (sum over points i of c of l_i e_i / (1 - L_ii))^2
+
+    of weights l and residuals e: points of one image may depend on each other in any way (Liang and
+    Zeger 1986). Each residual is corrected for its point's influence L_ii on its own fit, as in HC3
+    of MacKinnon and White (1985). The quantile is Student's with one degree of freedom less than
+    there are images. The band ignores the bias of smoothing. `at` must be denser than the
+    bandwidth, since residuals are interpolated on it.
     """
     distance = x - at[:, None]
     kernel = np.exp(-0.5 * (distance / bandwidth) ** 2)
@@ -40,6 +47,10 @@ def local_linear(x: Array, y: Array, at: Array, bandwidth: float) -> tuple[Array
     mean = weights @ y
     influence = np.minimum(np.interp(x, at, second * scale), MOST_INFLUENCE)
     residual = (y - np.interp(x, at, mean)) / (1 - influence)
-    half = stats.norm.ppf(0.975) * np.sqrt(weights**2 @ residual**2)
+    images = int(image.max()) + 1
+    of_image = np.zeros((len(x), images))
+    of_image[np.arange(len(x)), image] = 1
+    variance = ((weights * residual) @ of_image) ** 2
+    half = stats.t.ppf(0.975, images - 1) * np.sqrt(variance.sum(axis=1))
     enough = near >= FEWEST
     return np.where(enough, mean, np.nan), np.where(enough, half, np.nan)

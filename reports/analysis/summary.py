@@ -1,85 +1,73 @@
-"""Means of per-image records, with confidence intervals."""
+"""Means of single methods, with intervals over images and trainings."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
-from scipy import stats
+
+from reports.analysis.crossed import mean_of
+from reports.analysis.units import Block, blocks, by_image, complete
 
 KEYS = ["method", "metric", "region", "bucket"]
-CONFIDENCE = 0.95
-UNIT = ["manifest", "method", "seed", "pair", "metric", "region"]
-"""Columns that make a record unique.
-
-A method that was measured together with several runs appears in the records of each.
-"""
+COLUMNS = [*KEYS, "mean", "half", "n", "images", "seeds", "perfect", "note"]
 INTERVALS = (
-    "± is a 95 % interval over images: Student's t over test pairs, several seeds of a method "
-    "averaged per pair first. (± over n seeds) is a 95 % interval over trainings: Student's t over "
-    "the means of the seeds. Images are the unit of replication of an evaluation, seeds that of a "
-    "training."
+    "± is a 95 % interval over images, and over trainings too where a method has several seeds "
+    "(crossed random effects; reports/README.md). Test pairs are averaged within their image first."
 )
-"""Explanation of the two intervals, for readers of the tables."""
-
-
-def per_pair(records: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per method, metric, region, bucket and test pair, in order of appearance.
-
-    Columns: value (mean over the seeds with a finite one, else NaN), perfect (infinite under every
-    seed that has a value), note (why there is no value, NaN if nothing is said).
-    """
-    return _per_pair(records.drop_duplicates(UNIT))
-
-
-def student_quantile(freedom: Any) -> Any:
-    """Return Student's quantile for two-sided 95 % intervals at these degrees of freedom."""
-    return stats.t.ppf((1 + CONFIDENCE) / 2, freedom)
 
 
 def summarise(records: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per method, metric, region and bucket, in order of appearance.
+    """Return one row per method, metric, region and bucket, in the order of appearance.
 
-    Columns: mean, half (half-width of Student's interval over test pairs), n (values in the mean),
-    perfect (infinite PSNRs, counted and left out), note (why there is no value), seeds (how many
-    have a mean), half_seeds (half-width of Student's interval over the means of the seeds, NaN
-    under two). Several seeds of a method are averaged per test pair first, so n counts pairs.
+    The bucket `all` holds all test pairs. Columns:
+
+    - mean, half: the mean over images (and seeds), and the half-width of its 95 % interval by
+      `reports.analysis.crossed`; NaN without a value, and half also for a single image.
+    - n, images, seeds: test pairs, images and seeds in the mean.
+    - perfect: pairs left out since some seed fills them without an error (infinite PSNR).
+    - note: why there is no value.
     """
-    unique = records.drop_duplicates(UNIT)
-    images = _per_pair(unique).groupby(KEYS, sort=False)
-    result = images.agg(
-        mean=("value", "mean"),
-        half=("value", "std"),
-        n=("value", "count"),
-        perfect=("perfect", "sum"),
-        note=("note", "first"),
+    methods = list(dict.fromkeys(records["method"]))
+    notes = records[records["note"] != ""].drop_duplicates(["method", "metric", "region"])
+    reasons = notes.set_index(["method", "metric", "region"])["note"].to_dict()
+    rows = [
+        row
+        for block in blocks(records)
+        for method in methods
+        for row in [_row(block, method, reasons.get((method, block.metric, block.region), ""))]
+        if row["n"] or row["perfect"] or row["note"]  # else it was not run
+    ]
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    place = {method: number for number, method in enumerate(methods)}
+    # By method first, as tables have it; metrics and buckets keep their order.
+    return frame.iloc[frame["method"].map(place).argsort(kind="stable")].reset_index(drop=True)
+
+
+def interval_note(part: pd.DataFrame) -> str:
+    """Return over how many images and seeds the intervals of rows of `summarise` are."""
+    images, seeds = (
+        "-".join(f"{count:,}" for count in dict.fromkeys([found.min(), found.max()]))
+        for found in (part.loc[part["n"] > 0, name] for name in ("images", "seeds"))
     )
-    result["note"] = result["note"].fillna("")
-    result["half"] = _half_width(result["half"], result["n"])
-    finite = unique.assign(value=unique["value"].where(np.isfinite(unique["value"])))
-    means = finite.groupby([*KEYS, "seed"], sort=False)["value"].mean()
-    trainings = means.groupby(KEYS, sort=False)
-    result["seeds"] = trainings.count()
-    result["half_seeds"] = _half_width(trainings.std(), result["seeds"])
-    return result.reset_index()
+    over = f"{images} images" if seeds == "1" else f"{images} images and {seeds} seeds"
+    return f"± is a 95 % interval over {over}; n is the number of test pairs."
 
 
-def _per_pair(unique: pd.DataFrame) -> pd.DataFrame:
-    grouped = unique.assign(
-        perfect=np.isinf(unique["value"]),
-        value=unique["value"].where(np.isfinite(unique["value"])),
-        note=unique["note"].where(unique["note"] != ""),  # "first" skips what is missing
-    ).groupby([*KEYS, "manifest", "pair"], sort=False)
-    result = grouped.agg(
-        value=("value", "mean"), perfect=("perfect", "any"), note=("note", "first")
-    ).reset_index()
-    # A pair that is perfect under one seed alone has a mean over the others.
-    result["perfect"] &= result["value"].isna()
-    return result
-
-
-def _half_width(deviation: pd.Series[Any], n: pd.Series[Any]) -> pd.Series[Any]:
-    """Return the half-width of Student's interval of a mean; NaN for fewer than two values."""
-    half: pd.Series[Any] = student_quantile(np.maximum(n - 1, 1)) * deviation / np.sqrt(n)
-    return half
+def _row(block: Block, method: str, note: str) -> dict[str, object]:
+    """Return a method's row for one metric, region and bucket."""
+    own = block.of(method)
+    kept = complete(own)
+    found = mean_of(by_image(kept))
+    return {
+        "method": method,
+        "metric": block.metric,
+        "region": block.region,
+        "bucket": block.bucket,
+        "mean": found.mean,
+        "half": found.half,
+        "n": len(kept),
+        "images": found.images,
+        "seeds": found.seeds,
+        "perfect": int(np.isinf(own.to_numpy(float)).any(axis=1).sum()),
+        "note": note,
+    }

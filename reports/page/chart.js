@@ -50,7 +50,7 @@ function drawChart(box, rows, metric) {
 
 function chartTitle(metric) {
   const { name, direction, region } = data.metrics[metric];
-  return `${name} (${direction}), ${region}: mean and 95 % interval over test pairs`;
+  return `${name} (${direction}), ${region}: mean and 95 % interval`;
 }
 
 /** Return the scale over all means and intervals: round ticks, and `y` from a value to a pixel. */
@@ -102,10 +102,10 @@ function methodLine(cells, place, { y }, metric) {
 function point(cell, x, y, metric) {
   const where = `${data.methods[cell.method].name}, ${data.buckets[cell.bucket]}`;
   const group = svgElement("g", { class: "point", "data-mean": cell.mean, "data-half": cell.half },
-    svgElement("title", {}, `${where}: ${cellText(cell, metric)}, n=${cell.n}`),
+    svgElement("title", {}, `${where}: ${cell.text}, n=${cell.n}`),
     markerOf(cell.method, { transform: `translate(${x} ${y(cell.mean)})` }),
   );
-  if (cell.n > 1) {
+  if (cell.images > 1) {
     const path = intervalPath(x, y(cell.mean + cell.half), y(cell.mean - cell.half));
     group.append(svgElement("path", { class: "interval", d: path }));
   }

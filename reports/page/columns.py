@@ -10,7 +10,9 @@ import pandas as pd
 
 from bench.core.errors import UserError
 from bench.evaluation.metrics.metric import all_metrics, find
-from reports.analysis.summary import UNIT, student_quantile
+from reports.analysis.summary import summarise
+from reports.analysis.units import UNIT
+from reports.tables.metrics import cell_text
 
 REGIONS = ("composite", "raw", "hole")
 """Regions in the order in which the page offers them."""
@@ -21,9 +23,10 @@ def columns(records: pd.DataFrame, colours: Callable[[str], str]) -> dict[str, A
 
     `pairs` has one list per property, with one item per test pair. Each of `series` is a method
     under one seed, with one metric on one region. Its `values` are aligned with the pairs: numbers
-    of 6 significant digits, "Infinity" for a perfect PSNR, null for none. `quantiles[d - 1]` is
-    Student's quantile at d degrees of freedom for two-sided 95 % intervals. Raise UserError if
-    there are no records, or records of several manifests, whose pairs are not the same.
+    of 6 significant digits, "Infinity" for a perfect PSNR, null for none. `choices` are what a
+    reader may choose of the seeds, each with the cells of the tables; see `_choice`. Raise
+    UserError if there are no records, or records of several manifests, whose pairs are not the
+    same.
     """
     unique = records.drop_duplicates(UNIT)
     manifests = list(unique["manifest"].unique())
@@ -37,10 +40,11 @@ def columns(records: pd.DataFrame, colours: Callable[[str], str]) -> dict[str, A
     buckets = sorted(pairs["bucket"].unique())
     metrics = _metrics(unique)
     methods = list(unique["method"].unique())
-    largest = int(pairs["bucket"].value_counts().max())
+    seeds = sorted(unique["seed"].unique().tolist())
+    single = [(f"seed {s}", [s], unique[unique["seed"] == s]) for s in seeds if len(seeds) > 1]
+    choices = [("all seeds", seeds, unique), *single]
     return {
         "methods": [{"name": name, "colour": colours(name)} for name in methods],
-        "seeds": sorted(unique["seed"].unique().tolist()),
         "buckets": buckets,
         "metrics": [_described(metric, region) for metric, region in metrics],
         "pairs": {
@@ -50,9 +54,35 @@ def columns(records: pd.DataFrame, colours: Callable[[str], str]) -> dict[str, A
             "image": pairs["image"].tolist(),
         },
         "series": _series(unique, pairs["pair"].to_numpy(), methods, metrics),
-        # A mean over the largest bucket has the most degrees of freedom: its pairs less one.
-        "quantiles": _rounded(student_quantile(np.arange(1, max(largest, 2)))),
+        "choices": [_choice(*choice, methods, metrics, buckets) for choice in choices],
     }
+
+
+def _choice(
+    name: str,
+    seeds: list[int],
+    records: pd.DataFrame,
+    methods: list[str],
+    metrics: list[tuple[str, str]],
+    buckets: list[str],
+) -> dict[str, Any]:
+    """Return the means over some seeds: `cells[method][metric][bucket]`, null where not run.
+
+    A cell has n, images, mean, half, perfect and `text`, as the tables print it.
+    """
+    summary = summarise(records).set_index(["method", "metric", "region", "bucket"])
+    rows: dict[Any, Any] = summary.to_dict("index")
+
+    def cell(method: str, metric: str, region: str, bucket: str) -> dict[str, Any] | None:
+        row = rows.get((method, metric, region, bucket))
+        if row is None:
+            return None
+        numbers = {key: _rounded([row[key]])[0] for key in ("mean", "half")}
+        counts = {key: int(row[key]) for key in ("n", "images", "perfect")}
+        return {**counts, **numbers, "text": cell_text(row, find(metric).digits)}
+
+    cells = [[[cell(m, *metric, b) for b in buckets] for metric in metrics] for m in methods]
+    return {"name": name, "seeds": seeds, "cells": cells}
 
 
 def _metrics(records: pd.DataFrame) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 const metricSelect = document.getElementById("metric");
 const regionSelect = document.getElementById("region");
+const seedSelect = document.getElementById("seeds");
 const chartBox = document.getElementById("chart");
 const summaryTable = document.getElementById("summary");
 
@@ -35,7 +36,7 @@ function updateResults() {
 
 function whyNothing(methods, metric) {
   if (!Object.values(chosen).every((set) => set.size)) {
-    return "Choose at least one method, one hole ratio and one seed.";
+    return "Choose at least one method and one hole ratio.";
   }
   const reasons = new Set(methods.map((method) => whyMissing(method, metric)));
   return `Not measured: ${[...reasons].join("; ")}`;
@@ -49,7 +50,7 @@ function fillSummary(rows, metric) {
   const columns = [{ key: "method", label: "method" }, ...buckets, { key: "seeds", label: "seeds" }];
   fillTable(summaryTable, columns, rows.map((cells) => [
     { text: data.methods[cells[0].method].name },
-    ...cells.map((cell) => ({ text: cellText(cell, metric), sort: cell.mean })),
+    ...cells.map((cell) => ({ text: cell.text, sort: cell.mean ?? NaN })),
     { text: seedsOf(cells[0].method, metric) },
   ]));
 }
@@ -98,9 +99,16 @@ function start() {
   document.getElementById("filters").append(
     filterGroup("methods", "Methods", [...data.methods.keys()], data.methods.map(({ name }) => name)),
     filterGroup("buckets", "Hole ratio", [...data.buckets.keys()], data.buckets),
-    filterGroup("seeds", "Seeds", data.seeds, data.seeds),
   );
-  document.getElementById("seeds-hint").hidden = data.seeds.length < 2;
+  const several = data.choices.length > 1;
+  document.getElementById("seeds-hint").hidden = !several;
+  seedSelect.parentElement.hidden = !several;
+  seedSelect.append(...data.choices.map(({ name }) => element("option", { value: name }, name)));
+  seedSelect.addEventListener("change", () => {
+    choice = data.choices[seedSelect.selectedIndex];
+    chosen.seeds = new Set(choice.seeds);
+    update();
+  });
   const titled = data.metrics.map(({ metric, name, direction }) => [metric, `${name} (${direction})`]);
   const metrics = new Map(titled); // each metric once, although it has several regions
   metricSelect.append(...[...metrics].map(([metric, label]) => element("option", { value: metric }, label)));

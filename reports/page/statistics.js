@@ -1,14 +1,13 @@
-// The records, the choice among them, and the means as in reports/analysis/summary.py.
+// The records, the choice among them, and the means, which reports/analysis/summary.py computed.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const chosen = {
   methods: new Set(data.methods.keys()),
   buckets: new Set(data.buckets.keys()),
-  seeds: new Set(data.seeds),
+  seeds: new Set(data.choices[0].seeds),
 };
 
-const pairsByBucket = data.buckets.map(() => []);
-data.pairs.bucket.forEach((bucket, pair) => pairsByBucket[bucket].push(pair));
+let choice = data.choices[0]; // of the seeds
 
 const seriesByCell = data.methods.map(() => data.metrics.map(() => []));
 for (const series of data.series) {
@@ -43,26 +42,11 @@ function mean(values) {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** Return the mean over a bucket's pairs and the half-width of its 95 % Student interval.
-
-Perfect pairs are left out and counted. */
+/** Return the cell of a method in a bucket: mean, half-width, counts and text of the tables. */
 function summarise(method, metric, bucket) {
-  const values = pairsByBucket[bucket].map((pair) => pairValue(method, metric, pair));
-  const finite = values.filter(Number.isFinite);
-  const n = finite.length;
-  const centre = mean(finite);
-  const squares = finite.reduce((sum, value) => sum + (value - centre) ** 2, 0);
-  const half = n > 1 ? data.quantiles[n - 2] * Math.sqrt(squares / (n - 1) / n) : NaN;
-  const perfect = values.filter((value) => value === Infinity).length;
-  return { method, bucket, n, mean: centre, half, perfect };
-}
-
-/** Return the text of a cell, as in the Markdown tables. */
-function cellText({ method, n, mean, half, perfect }, metric) {
-  if (!n) return perfect ? "all perfect" : whyMissing(method, metric);
-  const { digits } = data.metrics[metric];
-  const interval = n > 1 ? ` ± ${half.toFixed(digits)}` : "";
-  return `${mean.toFixed(digits)}${interval}${perfect ? ` (+${perfect} perfect)` : ""}`;
+  const cell = choice.cells[method][metric][bucket];
+  const missing = { n: 0, images: 0, perfect: 0, mean: null, half: null, text: "not run" };
+  return { method, bucket, ...(cell ?? missing) };
 }
 
 function whyMissing(method, metric) {

@@ -7,6 +7,7 @@ replaced by those three. It returns whether there was something to draw; if not,
 from reports.plots.attention import attention_curves
 from reports.plots.cost import quality_by_cost
 from reports.plots.quality import difference, metric_by_bucket, metric_by_ratio
+from reports.plots.ranks import rank_diagram
 from reports.plots.training import training_by_method, training_curves
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "metric_by_bucket",
     "metric_by_ratio",
     "quality_by_cost",
+    "rank_diagram",
     "training_by_method",
     "training_curves",
 ]

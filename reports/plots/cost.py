@@ -14,6 +14,8 @@ from matplotlib.ticker import EngFormatter, Formatter, LogLocator, NullLocator, 
 from numpy.typing import NDArray
 
 from bench.evaluation.metrics.metric import find
+from reports.analysis.summary import interval_note
+from reports.analysis.units import ALL
 from reports.plots.canvas import axis_label, save, sheet
 from reports.style import colour, style
 
@@ -22,21 +24,22 @@ LABEL_GAP = 0.05
 
 
 def quality_by_cost(
-    quality: pd.DataFrame, costs: Sequence[Mapping[str, Any]], title: str, path: Path
+    summary: pd.DataFrame, costs: Sequence[Mapping[str, Any]], title: str, path: Path
 ) -> bool:
     """Draw PSNR against ms per image and against parameters, a labelled point per method.
 
-    `quality` is the table of `reports.analysis.quality.overall_psnr`, which has the methods with
-    records in every bucket. `costs` are the costs of the runs (method, parameters, milliseconds,
-    device, size), equal for all seeds. Methods without parameters have a panel of their own.
-    Methods without a cost are left out. Return whether any method is left; if not, nothing is
-    written.
+    `summary` is the table of `reports.analysis.summary.summarise`. `costs` are the costs of the
+    runs (method, parameters, milliseconds, device, size), equal for all seeds. Methods without
+    parameters have a panel of their own. Methods without a cost are left out. Return whether any
+    method is left; if not, nothing is written.
     """
     price = {str(cost["method"]): cost for cost in costs}
-    quality = quality[quality.index.isin(list(price))]
+    overall = (summary["bucket"] == ALL) & (summary["metric"] == "psnr") & (summary["n"] > 0)
+    psnr = summary[overall & (summary["region"] == "composite")]
+    quality = psnr[psnr["method"].isin(list(price))].set_index("method")
     if quality.empty:
         return False
-    note = "PSNR: mean of the buckets' means, 95 % interval over test pairs within buckets"
+    note = f"PSNR over all buckets. {interval_note(quality)}"
     figure, axes = _axes(
         f"{title}\n{note}", [bool(price[str(m)]["parameters"]) for m in quality.index]
     )

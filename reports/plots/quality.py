@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from bench.evaluation.metrics.metric import Metric, all_metrics
-from reports.analysis.differences import ALL
 from reports.analysis.quality import SMOOTHING_NOTE, Curve
+from reports.analysis.units import ALL
 from reports.plots.canvas import axis_label, legend, panels, save, sheet
 from reports.style import colour, style
 
@@ -26,6 +26,7 @@ def metric_by_bucket(summary: pd.DataFrame, title: str, path: Path) -> bool:
     `summary` is the table of `reports.analysis.summary.summarise`.
     """
     composite = summary[(summary["region"] == "composite") & summary["mean"].notna()]
+    composite = composite[composite["bucket"] != ALL]
     shown = _shown(set(composite["metric"]))
     if not shown:
         return False
@@ -97,8 +98,8 @@ def difference(compared: pd.DataFrame, reference: str, title: str, path: Path) -
     methods = list(dict.fromkeys(compared["method"]))
     buckets = sorted(set(rows["bucket"]))
     note = (
-        f"mean paired difference from {reference}, 95 % bootstrap intervals over test pairs, "
-        "each on its own (not adjusted for multiple comparisons)"
+        f"mean difference from {reference} with 95 % intervals, each on its own (not adjusted for "
+        "multiple comparisons)"
     )
     height = 1.6 + 0.14 * len(methods) * (len(buckets) + 1)
     figure = sheet(2.2 + 3.0 * len(shown), height, f"{title}\n{note}")

@@ -8,12 +8,14 @@ from typing import Any
 import pandas as pd
 
 from bench.evaluation.metrics.metric import all_metrics, find
-from reports.analysis.differences import ALL
+from reports.analysis.differences import EXPLORATORY, FLOOR
+from reports.analysis.summary import interval_note
+from reports.analysis.units import ALL
 from reports.tables.formats import Cell, Mark, Table
 
 REGIONS = {"composite": "composite", "hole": "hole pixels alone"}
-DATA = ["method", "metric", "region", "bucket", "mean", "half_width", "n", "perfect", "seeds",
-        "half_width_seeds", "reported", "note"]  # fmt: skip
+DATA = ["method", "metric", "region", "bucket", "mean", "half_width", "n", "images", "seeds",
+        "perfect", "reported", "note"]  # fmt: skip
 """Columns of the numbers behind a metric's table."""
 
 Row = Mapping[str, Any]
@@ -57,9 +59,18 @@ def differences(comparisons: pd.DataFrame, reference: str) -> list[Table]:
     for metric in [metric.name for metric in all_metrics()]:
         part = composite[composite["metric"] == metric]
         if part["n"].any():
-            title = f"{_title(metric, 'composite')}: difference from {reference}"
-            tables += [_by_bucket(part, metric, title), _all_buckets(part, metric, title)]
+            title = f"{_title(metric, 'composite')}: difference from {reference}, {_about(part)}"
+            tables += [_all_buckets(part, metric, title), _by_bucket(part, metric, title)]
     return tables
+
+
+def _about(part: pd.DataFrame) -> str:
+    """Return what the verdicts speak of: trained networks, or methods by several trainings."""
+    tested = part[(part["family"] != FLOOR) & (part["n"] > 0)]
+    seeds = sorted(set(tested["seeds"])) or [1]
+    if seeds == [1]:
+        return "of these trained networks (one seed)"
+    return f"of the methods (over {'-'.join(map(str, dict.fromkeys([seeds[0], seeds[-1]])))} seeds)"
 
 
 def _title(metric: str, region: str) -> str:
@@ -72,7 +83,7 @@ def _metric_table(
 ) -> Table:
     title = _title(metric, region)
     grid = _grid(part, metric, region, reported)
-    data = grid.rename(columns={"half": "half_width", "half_seeds": "half_width_seeds"})[DATA]
+    data = grid.rename(columns={"half": "half_width"})[DATA]
     if not (part["n"] + part["perfect"]).any():
         reasons = sorted(set(part["note"]) - {""}) or ["no value"]
         return Table(title, note=f"not measured: {'; '.join(reasons)}", data=data)
@@ -80,8 +91,9 @@ def _metric_table(
     pairs = part.assign(n=part["n"] + part["perfect"])
     columns = {f"{b} {_n(pairs, b)}": _measured_column(grid, b, metric) for b in buckets}
     if grid["reported"].notna().any():
-        columns |= {f"paper {b}": _reported_column(grid, b, metric) for b in buckets}
-    return _table(title, _unique(part["method"]), columns, _interval_note(part), data)
+        known = [b for b in buckets if b != ALL]
+        columns |= {f"paper {b}": _reported_column(grid, b, metric) for b in known}
+    return _table(title, _unique(part["method"]), columns, interval_note(part), data)
 
 
 def _grid(
@@ -92,7 +104,7 @@ def _grid(
     pairs = pd.MultiIndex.from_product([_unique(part[key]) for key in keys], names=keys)
     grid = part.set_index(keys).reindex(pairs).reset_index()
     grid = grid.assign(metric=metric, region=region, note=grid["note"].fillna("not run"))
-    counts = ["n", "perfect", "seeds"]
+    counts = ["n", "images", "perfect", "seeds"]
     grid[counts] = grid[counts].fillna(0).astype(int)
     if reported is None:
         return grid.assign(reported=float("nan"))
@@ -117,15 +129,20 @@ def _marks(printed: pd.Series[float], higher: bool) -> list[Mark]:
 
 def _measured(row: Row, digits: int, mark: Mark) -> Cell:
     if not row["n"]:
-        return Cell(_reason(row), "missing")
+        return Cell(cell_text(row, digits), "missing")
+    return Cell(cell_text(row, digits), "measured", mark, row["mean"])
+
+
+def cell_text(row: Row, digits: int) -> str:
+    """Return a row of `summarise` as tables and page print it: mean ± half-width, or a reason."""
+    if not row["n"]:
+        return _reason(row)
     text = f"{row['mean']:.{digits}f}"
-    if row["n"] > 1:
+    if row["images"] > 1:
         text += f" ± {row['half']:.{digits}f}"
-    if row["seeds"] > 1:
-        text += f" (± {row['half_seeds']:.{digits}f} over {row['seeds']} seeds)"
     if row["perfect"]:
         text += f" (+{row['perfect']} perfect)"
-    return Cell(text, "measured", mark, row["mean"])
+    return text
 
 
 def _reason(row: Row) -> str:
@@ -144,63 +161,56 @@ def _reported_column(grid: pd.DataFrame, bucket: str, metric: str) -> list[Cell]
     ]
 
 
-def _interval_note(part: pd.DataFrame) -> str:
-    note = "± is a 95 % interval over images (test pairs)."
-    if (part["seeds"] > 1).any():
-        note += " (± over seeds) is a 95 % interval over trainings."
-    return note
-
-
 def _n(part: pd.DataFrame, bucket: str) -> str:
     counts = sorted(set(part.loc[part["bucket"] == bucket, "n"]))
     return f"n={'/'.join(map(str, counts))}"
 
 
-def _by_bucket(part: pd.DataFrame, metric: str, title: str) -> Table:
-    """Return differences by bucket with intervals, and verdicts where methods are told apart."""
+def _all_buckets(part: pd.DataFrame, metric: str, title: str) -> Table:
+    """Return the primary table: one comparison a method, over all buckets, with its verdict."""
     digits = find(metric).digits + 1
+    rows = _rows(part[part["bucket"] == ALL])
     columns = {
-        f"{'all buckets' if bucket == ALL else bucket} {_n(part, bucket)}": [
-            _difference(row, digits) for row in _rows(part[part["bucket"] == bucket])
+        "seeds": _numbers(rows, "seeds", lambda row: str(row["seeds"])),
+        "images": _numbers(rows, "images", lambda row: f"{row['images']:,}"),
+        "difference": _numbers(rows, "difference", lambda row: _signed(row["difference"], digits)),
+        "95 % interval": _numbers(rows, "low", lambda row: _interval(row, digits)),
+        "p (Holm)": _numbers(rows, "p_holm", lambda row: _p_value(row["p_holm"])),
+        "verdict": [Cell(row["verdict"]) for row in rows],
+    }
+    left_out = sorted({f"{row['left_out']} for {row['method']}" for row in rows if row["left_out"]})
+    note = f"Margin of equality: {rows[0]['margin']:g} {find(metric).unit}".rstrip() + "."
+    if left_out:
+        note += f" Pairs left out (missing, or perfect): {', '.join(left_out)}."
+    return _table(title, _unique(part["method"]), columns, note, part)
+
+
+def _by_bucket(part: pd.DataFrame, metric: str, title: str) -> Table:
+    """Return the exploratory table: difference, interval and verdict in each bucket."""
+    digits = find(metric).digits + 1
+    single = part[part["bucket"] != ALL]
+    columns = {
+        f"{bucket} {_n(single, bucket)}": [
+            _difference(row, digits) for row in _rows(single[single["bucket"] == bucket])
         ]
-        for bucket in _unique(part["bucket"])
+        for bucket in _unique(single["bucket"])
     }
     note = (
-        "Mean paired difference [95 % bootstrap interval]; no word: cannot be told apart (Wilcoxon "
-        "signed-rank, Holm)."
+        "Mean difference [95 % interval]; a word where Holm's correction over methods and buckets "
+        "leaves a verdict."
     )
-    return _table(title, _unique(part["method"]), columns, note, part)
+    return _table(f"{title}, by bucket ({EXPLORATORY})", _unique(part["method"]), columns, note)
 
 
 def _difference(row: Row, digits: int) -> Cell:
     if not row["n"]:
         return Cell(row["verdict"], "missing")
     text = _signed(row["difference"], digits)
-    if row["n"] > 1:
+    if row["images"] > 1:
         text += f" {_interval(row, digits)}"
-    if row["verdict"] in ("better", "worse"):
-        text += f" {row['verdict']}"
-    elif pd.isna(row["p"]):
-        text += " (not tested)"
+    if row["verdict"].partition(" ")[0] in ("better", "worse", "equal"):
+        text += f" {row['verdict'].partition(' ')[0]}"
     return Cell(text, "measured", value=row["difference"])
-
-
-def _all_buckets(part: pd.DataFrame, metric: str, title: str) -> Table:
-    """Return the numbers behind the verdict over all buckets together."""
-    digits = find(metric).digits + 1
-    rows = _rows(part[part["bucket"] == ALL])
-    columns = {
-        "pairs": _numbers(rows, "n", lambda row: str(row["n"])),
-        "left out": _numbers(rows, "left_out", lambda row: str(row["left_out"])),
-        "difference": _numbers(rows, "difference", lambda row: _signed(row["difference"], digits)),
-        "95 % interval": _numbers(rows, "low", lambda row: _interval(row, digits)),
-        "p": _numbers(rows, "p", lambda row: _p_value(row["p"])),
-        "p (Holm)": _numbers(rows, "p_holm", lambda row: _p_value(row["p_holm"])),
-        "r": _numbers(rows, "rank_biserial", lambda row: _signed(row["rank_biserial"], 2)),
-        "verdict": [Cell(row["verdict"]) for row in rows],
-    }
-    note = "p: Wilcoxon signed-rank; Holm over methods and buckets; r: rank-biserial correlation."
-    return _table(f"{title}, all buckets together", _unique(part["method"]), columns, note)
 
 
 def _numbers(rows: Iterable[Row], name: str, text: Callable[[Row], str]) -> list[Cell]:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@metric("l1_percent", label="mean L1", unit="%", higher_is_better=False, digits=2, order=3,
-        regions=("composite", "raw", "hole"))  # fmt: skip
+@metric("l1_percent", label="mean L1", unit="%", higher_is_better=False, margin=0.05, digits=2,
+        order=3, regions=("composite", "raw", "hole"))  # fmt: skip
 def l1_percent(output: Tensor, target: Tensor, hole: Tensor | None = None) -> Tensor:
     """Return 100 times the mean absolute error of each image, [B].
 

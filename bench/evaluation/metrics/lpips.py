@@ -81,6 +81,7 @@ for key, title in BACKBONES.items():
             name=f"lpips_{key}",
             label=f"LPIPS, {title}",
             higher_is_better=False,
+            margin=0.01,
             order=4,
             input_range=(-1.0, 1.0),
             load=partial(_load, key),

@@ -37,8 +37,12 @@ class Metric:
     higher_is_better: bool
     digits: int = 3
     """Digits after the decimal point in tables."""
+    margin: float = 0.0
+    """Difference up to which two methods count as equal, in the metric's unit; 0: never."""
     order: int = 100
     """Place among the tables; lower numbers come first."""
+    headline: bool = True
+    """Whether tables, plots and page show the metric; records hold it in any case."""
     regions: tuple[Region, ...] = ("composite", "raw")
     input_range: tuple[float, float] = (0.0, 255.0)
     """Values that black and white have in the images that `function` gets."""
@@ -89,8 +93,13 @@ def metric(name: str, **fields: Any) -> Callable[[MetricFunction], MetricFunctio
 
 
 def all_metrics() -> list[Metric]:
-    """Return all metrics in the order of the tables."""
+    """Return all metrics, headline or not, in the order of the tables."""
     return sorted(REGISTRY.all().values(), key=lambda found: found.order)
+
+
+def headline_metrics() -> list[Metric]:
+    """Return the metrics that tables, plots and page show, in their order."""
+    return [found for found in all_metrics() if found.headline]
 
 
 def find(name: str) -> Metric:

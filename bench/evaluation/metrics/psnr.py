@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@metric("psnr", label="PSNR", unit="dB", higher_is_better=True, digits=2, order=1,
+@metric("psnr", label="PSNR", unit="dB", higher_is_better=True, margin=0.1, digits=2, order=1,
         regions=("composite", "raw", "hole"))  # fmt: skip
 def psnr(output: Tensor, target: Tensor, hole: Tensor | None = None) -> Tensor:
     """Return 20 log10(255) - 10 log10(MSE) of each image in dB, [B]; inf for equal images."""

@@ -16,7 +16,7 @@ K1, K2 = 0.01, 0.03
 """Small constants, times the range, that keep the quotients stable (Wang et al. 2004)."""
 
 
-@metric("ssim", label="SSIM", higher_is_better=True, order=2)
+@metric("ssim", label="SSIM", higher_is_better=True, margin=0.005, order=2)
 def ssim(output: Tensor, target: Tensor, hole: Tensor | None = None) -> Tensor:
     """Return the structural similarity [B] (Wang et al. 2004), mean over channels and positions.
 

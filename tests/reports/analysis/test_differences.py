@@ -1,5 +1,7 @@
+"""Comparisons with a reference: what is compared, and what the verdicts say."""
+
 import math
-from itertools import combinations
+import re
 
 import numpy as np
 import pandas as pd
@@ -7,26 +9,28 @@ import pytest
 from scipy import stats
 
 from reports.analysis.differences import (
-    ALL,
     COLUMNS,
-    bootstrap_interval,
+    EXPLORATORY,
+    FLOOR,
+    PRIMARY,
     comparison_note,
     holm,
     paired,
-    rank_biserial,
 )
+from reports.analysis.units import ALL
 
 LOW, HIGH = "(0.1, 0.2]", "(0.4, 0.5]"
 Values = np.ndarray
 
 
 def records(metric: str = "psnr", bucket: str = LOW, seed: int = 0, **methods: Values) -> list:
-    """Records of methods' values, one per pair; pairs are numbered through both buckets."""
+    """Records of methods' values, one pair an image; both buckets have the same images."""
     first = 1000 if bucket == HIGH else 0
     return [
         {
             "manifest": "m", "method": method.replace("_", "-"), "seed": seed, "pair": first + pair,
-            "metric": metric, "region": "composite", "bucket": bucket, "value": value, "note": "",
+            "image": f"image {pair}", "metric": metric, "region": "composite", "bucket": bucket,
+            "value": value, "note": "",
         }
         for method, values in methods.items()
         for pair, value in enumerate(values)
@@ -40,8 +44,11 @@ def sample(shift: float = 0.0, n: int = 30, seed: int = 0) -> tuple[Values, Valu
     return reference, reference + rng.normal(shift, 1, n)
 
 
-def compare(*parts: list, bucket: str = LOW, **chosen: str) -> pd.Series:
-    rows = paired(pd.DataFrame([row for part in parts for row in part]), "full")
+def compare(
+    *parts: list, bucket: str = ALL, options: dict | None = None, **chosen: str
+) -> pd.Series:
+    frame = pd.DataFrame([row for part in parts for row in part])
+    rows = paired(frame, "full", **(options or {}))
     rows = rows[rows["bucket"] == bucket]
     for column, value in chosen.items():
         rows = rows[rows[column] == value]
@@ -49,27 +56,34 @@ def compare(*parts: list, bucket: str = LOW, **chosen: str) -> pd.Series:
     return rows.iloc[0]
 
 
-def test_mean_of_paired_differences_and_wilcoxon_equal_scipy() -> None:
+def test_one_seed_is_the_paired_t_test_over_images() -> None:
     full, other = sample(0.4)
     row = compare(records(full=full, other=other))
+    test = stats.ttest_rel(other, full)
     assert row["difference"] == pytest.approx((other - full).mean())
-    assert row["p"] == pytest.approx(stats.wilcoxon(other, full, zero_method="wilcox").pvalue)
-    assert (row["n"], row["left_out"]) == (30, 0)
+    assert row["p"] == pytest.approx(test.pvalue)
+    interval = test.confidence_interval(0.95)
+    assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high))
+    assert (row["n"], row["images"], row["seeds"], row["left_out"]) == (30, 30, 1, 0)
 
 
 def test_pairs_are_matched_by_number_and_not_by_place() -> None:
     full, other = sample(0.4)
     rows = records(full=full, other=other)
-    assert compare(rows[::-1]).to_dict() == compare(rows).to_dict()
+    assert compare(rows[::-1]).to_dict() == pytest.approx(compare(rows).to_dict())
 
 
-def test_exact_p_of_six_pairs_is_that_of_all_sign_flips() -> None:
-    differences = np.array([1.0, 2.0, -3.0, 4.0, 5.0, 6.0])
-    row = compare(records(full=np.zeros(6), other=differences))
-    ranks = np.arange(1, 7)
-    sums = [sum(c) for k in range(7) for c in combinations(ranks, k)]
-    smaller = 3  # the rank of the only negative difference
-    assert row["p"] == pytest.approx(2 * np.mean([s <= smaller for s in sums]))
+def test_buckets_share_their_images() -> None:
+    """Twice the pairs of the same images are no more images."""
+    (full, other), (full2, other2) = sample(0.4), sample(0.1, seed=1)
+    rows = [*records(full=full, other=other), *records(bucket=HIGH, full=full2, other=other2)]
+    row = compare(rows)
+    per_image = ((other - full) + (other2 - full2)) / 2
+    assert (row["n"], row["images"]) == (60, 30)
+    assert row["p"] == pytest.approx(stats.ttest_1samp(per_image, 0).pvalue)
+    found = paired(pd.DataFrame(rows), "full")
+    assert found["bucket"].tolist() == [LOW, HIGH, ALL]
+    assert found["family"].tolist() == [EXPLORATORY, EXPLORATORY, PRIMARY]
 
 
 def test_infinite_and_missing_pairs_are_left_out_and_counted() -> None:
@@ -79,26 +93,46 @@ def test_infinite_and_missing_pairs_are_left_out_and_counted() -> None:
     row = compare(records(full=full, other=other))
     kept = np.isfinite(full) & np.isfinite(other)
     assert (row["n"], row["left_out"]) == (26, 4)
-    assert row["difference"] == pytest.approx((other[kept] - full[kept]).mean())
-    assert row["p"] == pytest.approx(stats.wilcoxon(other[kept], full[kept]).pvalue)
+    assert row["p"] == pytest.approx(stats.ttest_rel(other[kept], full[kept]).pvalue)
 
 
-def test_seeds_are_averaged_per_pair_first() -> None:
+def test_identical_methods_with_other_trainings_are_not_told_apart() -> None:
+    """A spread of 0.2 dB between seeds made a third of such pairs differ."""
+    rejected = 0
+    for trial in range(200):
+        rng = np.random.default_rng(trial)
+        image = rng.normal(25, 3, 20)
+        rows = [
+            row
+            for seed in range(3)
+            for row in records(
+                seed=seed,
+                full=image + rng.normal(0, 0.2) + rng.normal(0, 0.1, 20),
+                other=image + rng.normal(0, 0.2) + rng.normal(0, 0.1, 20),
+            )
+        ]
+        rejected += compare(rows)["p"] < 0.05
+    assert rejected / 200 < 0.09  # 5 % and two and a half standard deviations
+
+
+def test_methods_are_compared_under_the_seeds_that_both_have() -> None:
     full, one = sample(0.4)
-    two = one + np.random.default_rng(9).normal(0, 1, 30)
-    row = compare(records(full=full, other=one), records(seed=1, other=two))
-    assert row["n"] == 30
-    assert row["p"] == pytest.approx(stats.wilcoxon((one + two) / 2 - full).pvalue)
+    rows = [
+        *records(full=full, other=one),
+        *records(seed=1, full=full + 5),
+        *records(seed=2, other=one + 9),
+    ]
+    row = compare(rows)
+    assert (row["seeds"], row["difference"]) == (1, pytest.approx((one - full).mean()))
+    apart = compare(records(full=full), records(seed=1, other=one))
+    assert apart["verdict"] == "not compared: no pair has both values under a common seed"
 
 
-def test_all_buckets_are_tested_together() -> None:
-    (full, other), (full2, other2) = sample(0.4), sample(0.1, seed=1)
-    rows = [*records(full=full, other=other), *records(bucket=HIGH, full=full2, other=other2)]
-    row = compare(rows, bucket=ALL)
-    together = np.concatenate([other - full, other2 - full2])
-    assert row["n"] == 60
-    assert row["p"] == pytest.approx(stats.wilcoxon(together).pvalue)
-    assert paired(pd.DataFrame(rows), "full")["bucket"].tolist() == [LOW, HIGH, ALL]
+def test_an_algorithm_stands_under_every_seed_of_the_other() -> None:
+    full, telea = sample(-2.0)
+    rows = [*records(full=full, telea=telea), *records(seed=1, full=full + 1)]
+    row = compare(rows, options={"algorithms": {"telea"}})
+    assert (row["seeds"], row["difference"]) == (2, pytest.approx((telea - full).mean() - 0.5))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +143,6 @@ def test_all_buckets_are_tested_together() -> None:
         ("ssim", 1.0, "better"),
         ("l1_percent", 1.0, "worse"),
         ("lpips_alex", -1.0, "better"),
-        ("psnr", 0.0, "cannot be told from full"),
     ],
 )
 def test_verdict_respects_the_direction_of_the_metric(
@@ -119,31 +152,71 @@ def test_verdict_respects_the_direction_of_the_metric(
     assert compare(records(metric, full=full, other=other))["verdict"] == verdict
 
 
-def test_mean_and_ranks_on_different_sides_give_no_verdict() -> None:
-    differences = np.r_[np.linspace(0.1, 0.2, 29), -100.0]
-    row = compare(records(full=np.zeros(30), other=differences))
-    assert row["difference"] < 0 < row["rank_biserial"]
-    assert row["p_holm"] < 0.05
-    assert row["verdict"] == "cannot be told from full"
+def test_equal_is_said_within_the_margin_alone() -> None:
+    full, _ = sample()
+    near = full + np.random.default_rng(5).normal(0.02, 0.05, 30)
+    row = compare(records(full=full, other=near))
+    assert row["p_equal"] < 0.001 and row["verdict"] == "equal within 0.1 dB"
+    narrow = compare(records(full=full, other=near), options={"margins": {"psnr": 0.01}})
+    assert narrow["verdict"] != "equal within 0.01 dB"
+    # A difference that is certain and smaller than anyone cares about.
+    certain = full + np.random.default_rng(5).normal(0.05, 0.01, 30)
+    row = compare(records(full=full, other=certain))
+    assert row["p_holm"] < 0.001 and row["verdict"] == "equal within 0.1 dB"
 
 
-def test_too_few_pairs_are_not_tested_and_say_so() -> None:
-    row = compare(records(full=np.zeros(7), other=np.array([1.0, 2, 3, 4, 5, 0, 0])))
-    assert math.isnan(row["p"])
-    assert math.isnan(row["p_holm"])
-    assert row["verdict"] == "not tested: 5 pairs differ, fewer than 6"
+def test_undecided_names_the_study_that_would_decide() -> None:
+    full, other = sample(0.0)
+    row = compare(records(full=full, other=other))
+    images = int(row["verdict"].split()[-2].replace(",", ""))
+    assert row["verdict"] == f"undecided (needs about {images:,} images)"
+    deviation = (other - full).std(ddof=1)
+    assert images == pytest.approx((2.8 * deviation / 0.1) ** 2, rel=0.02)  # z 1.96 + 0.84
+    rows = [row for seed in range(3) for row in records(seed=seed, **dict(zip(
+        ("full", "other"), sample(0.0, seed=seed), strict=True)))]  # fmt: skip
+    assert re.search(r"needs about \d+ seeds x [\d,]+ images", compare(rows)["verdict"])
+
+
+def test_a_floor_is_no_hypothesis() -> None:
+    full, other = sample(0.3)
+    options = {"floors": {"mean-colour"}}
+    alone = compare(records(full=full, other=other))
+    with_floor = records(full=full, other=other, mean_colour=full - 5)
+    row = compare(with_floor, method="other", options=options)
+    assert row["p_holm"] == alone["p_holm"]
+    floor = compare(with_floor, method="mean-colour", options=options)
+    assert (floor["family"], floor["verdict"]) == (FLOOR, "floor, not tested")
+    assert math.isnan(floor["p"]) and floor["difference"] == pytest.approx(-5)
+
+
+def test_a_primary_verdict_does_not_depend_on_the_buckets() -> None:
+    """One comparison a method and metric; the buckets are a family of their own."""
+    rows = []
+    for number, bucket in enumerate((LOW, HIGH)):
+        full, a = sample(0.3, seed=number)
+        _, b = sample(0.6, seed=10 + number)
+        for metric in ("psnr", "ssim"):
+            rows += records(metric, bucket, full=full, a=a, b=b)
+    found = paired(pd.DataFrame(rows), "full")
+    psnr = found[found["metric"] == "psnr"]
+    for family, size in ((PRIMARY, 2), (EXPLORATORY, 4)):
+        part = psnr[psnr["family"] == family].sort_values("p")
+        assert len(part) == size
+        expected = np.minimum(np.maximum.accumulate(part["p"] * np.arange(size, 0, -1)), 1)
+        assert part["p_holm"].to_numpy() == pytest.approx(expected.to_numpy())
+
+
+def test_one_image_is_not_tested_and_says_so() -> None:
+    row = compare(records(full=np.array([1.0]), other=np.array([3.0])))
+    assert row["difference"] == 2
+    assert math.isnan(row["low"])
+    assert row["verdict"] == "not tested: one image"
 
 
 def test_no_common_pair_says_so() -> None:
     row = compare(records(full=np.full(8, math.inf), other=np.arange(8.0)))
     assert (row["n"], row["left_out"]) == (0, 8)
-    assert row["verdict"] == "not tested: no pair has both values"
-
-
-def test_one_pair_has_a_difference_and_no_interval() -> None:
-    row = compare(records(full=np.array([1.0]), other=np.array([3.0])))
-    assert row["difference"] == 2
-    assert math.isnan(row["low"])
+    assert row["verdict"].startswith("not compared: no pair has both values")
 
 
 def test_method_that_did_not_run_in_a_bucket_is_left_out_there() -> None:
@@ -162,79 +235,6 @@ def test_holm_equals_one_worked_by_hand() -> None:
 
 def test_holm_never_exceeds_one() -> None:
     assert holm(pd.Series([0.6, 0.7, 0.8])).tolist() == [1, 1, 1]
-
-
-def test_holm_counts_methods_and_buckets_of_one_metric() -> None:
-    rows = []
-    for number, bucket in enumerate((LOW, HIGH)):
-        full, a = sample(0.3, seed=number)
-        _, b = sample(0.6, seed=10 + number)
-        for metric in ("psnr", "ssim"):
-            rows += records(metric, bucket, full=full, a=a, b=b)
-    found = paired(pd.DataFrame(rows), "full")
-    psnr = found[found["metric"] == "psnr"].sort_values("p")
-    assert len(psnr) == 6  # two methods, two buckets and all together
-    expected = np.minimum(np.maximum.accumulate(psnr["p"] * np.arange(6, 0, -1)), 1)
-    assert psnr["p_holm"].to_numpy() == pytest.approx(expected.to_numpy())
-
-
-def test_rank_biserial_equals_brute_force() -> None:
-    differences = np.array([3.0, -1.0, 0.0, 2.0, 2.0, -2.0, 7.0])
-    nonzero = [d for d in differences if d]
-    favourable = unfavourable = 0.0
-    for d in nonzero:
-        below = sum(abs(e) < abs(d) for e in nonzero)
-        equal = sum(abs(e) == abs(d) for e in nonzero)
-        rank = below + (equal + 1) / 2
-        favourable, unfavourable = favourable + rank * (d > 0), unfavourable + rank * (d < 0)
-    expected = (favourable - unfavourable) / (favourable + unfavourable)
-    assert rank_biserial(differences) == pytest.approx(expected)
-
-
-def test_rank_biserial_at_its_ends() -> None:
-    assert rank_biserial(np.array([1.0, 2.0, 9.0])) == 1
-    assert rank_biserial(np.array([-1.0, -2.0])) == -1
-    assert math.isnan(rank_biserial(np.zeros(4)))
-
-
-def test_bootstrap_equals_scipy_with_the_same_resamples() -> None:
-    differences = np.random.default_rng(3).gamma(1.0, 2.0, (50, 2))
-    found = bootstrap_interval(differences, np.random.default_rng(5), 2000)
-    for column, interval in zip(differences.T, found.T, strict=True):
-        expected = stats.bootstrap(
-            (column,), np.mean, n_resamples=2000, method="percentile",
-            rng=np.random.default_rng(5),
-        ).confidence_interval  # fmt: skip
-        assert interval == pytest.approx(expected)
-
-
-def test_bootstrap_in_chunks_is_that_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    differences = np.random.default_rng(3).normal(size=(20, 3))
-    whole = bootstrap_interval(differences, np.random.default_rng(5), 1000)
-    monkeypatch.setattr("reports.analysis.differences.CHUNK", 20 * 7)
-    parts = bootstrap_interval(differences, np.random.default_rng(5), 1000)
-    assert parts == pytest.approx(whole)
-
-
-@pytest.mark.parametrize("pairs", [12, 48])
-def test_bootstrap_covers_the_mean_of_normal_data_as_the_note_says(pairs: int) -> None:
-    columns = np.random.default_rng(7).normal(0.3, 2, (pairs, 4000))
-    low, high = bootstrap_interval(columns, np.random.default_rng(8), 1000)
-    # Its half-width is about 1.96 standard errors with n, not n - 1, under the variance.
-    quantile = stats.norm.ppf(0.975) * np.sqrt((pairs - 1) / pairs)
-    coverage = 1 - 2 * stats.t.sf(quantile, pairs - 1)
-    assert np.mean((low <= 0.3) & (high >= 0.3)) == pytest.approx(coverage, abs=0.015)
-    assert f"{100 * coverage:.0f} % at {pairs}" in comparison_note("full")
-
-
-def test_interval_does_not_depend_on_the_other_methods_or_their_gaps() -> None:
-    full, other = sample(0.4)
-    third = np.r_[math.nan, sample(2.0)[1][1:]]
-    alone = compare(records(full=full, other=other))
-    beside = compare(records(full=full, other=other, third=third), method="other")
-    assert (alone["low"], alone["high"]) == pytest.approx((beside["low"], beside["high"]))
-    gap = compare(records(full=full, other=other, third=third), method="third")
-    assert gap["low"] < (third - full)[1:].mean() < gap["high"]
 
 
 @pytest.mark.parametrize("names", [["full"], ["a", "b"]])
@@ -263,9 +263,3 @@ def test_every_method_metric_region_and_bucket_has_a_row() -> None:
         for metric in ("psnr", "ssim")
         for bucket in (LOW, ALL)
     }
-
-
-def test_same_records_give_the_same_numbers() -> None:
-    full, other = sample(0.4)
-    frame = pd.DataFrame(records(full=full, other=other))
-    pd.testing.assert_frame_equal(paired(frame, "full"), paired(frame, "full"))

@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 
 from reports import plots
 from reports.analysis.differences import paired
-from reports.analysis.quality import overall_psnr, smooth_curves
+from reports.analysis.quality import smooth_curves
+from reports.analysis.ranks import average_ranks
 from reports.analysis.summary import summarise
-from reports.plots import attention, cost, quality, training
+from reports.plots import attention, cost, quality, ranks, training
 
 LOW, HIGH = "(0.1, 0.2]", "(0.4, 0.5]"
 COSTS = [
@@ -30,6 +31,7 @@ def row(**changes: object) -> dict[str, object]:
         "method": "full",
         "seed": 0,
         "pair": 0,
+        "image": "a",
         "metric": "psnr",
         "region": "composite",
         "bucket": LOW,
@@ -51,8 +53,8 @@ def sample(methods: dict[str, int], pairs: int = 20) -> pd.DataFrame:
                 for metric, scale in (("psnr", 1.0), ("ssim", 0.01), ("l1_percent", 0.1)):
                     value = scale * (30 - 20 * ratio + hard - number + random.normal(0, 0.3))
                     rows.append(
-                        row(method=method, seed=seed, pair=pair, bucket=bucket, ratio=ratio,
-                            metric=metric, value=value)
+                        row(method=method, seed=seed, pair=pair, image=f"image {pair % pairs}",
+                            bucket=bucket, ratio=ratio, metric=metric, value=value)
                     )  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -61,7 +63,7 @@ def sample(methods: dict[str, int], pairs: int = 20) -> pd.DataFrame:
 def figures(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Figure]]:
     """The figures that would have been written."""
     caught: list[Figure] = []
-    for module in (attention, cost, quality, training):
+    for module in (attention, cost, quality, ranks, training):
         monkeypatch.setattr(module, "save", lambda figure, path: caught.append(figure))
     yield caught
 
@@ -103,7 +105,8 @@ def draw_all(folder: Path) -> None:
     assert plots.metric_by_bucket(summarise(records), "title", folder / "bucket.png")
     assert plots.metric_by_ratio(smooth_curves(records), "title", folder / "ratio")
     assert plots.difference(paired(records, "full"), "full", "title", folder / "difference")
-    assert plots.quality_by_cost(overall_psnr(records), COSTS, "title", folder / "cost")
+    assert plots.quality_by_cost(summarise(records), COSTS, "title", folder / "cost")
+    assert plots.rank_diagram(list(average_ranks(records)), "title", folder / "ranks")
     assert plots.training_by_method({"full": [(LOG, VALIDATION)] * 2}, "title", folder / "all")
     assert plots.training_curves(LOG, VALIDATION, "title", folder / "curves")
     few = [c for c in SCALARS if c == "step" or ".levels.0." in c]

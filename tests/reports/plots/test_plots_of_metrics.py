@@ -12,7 +12,7 @@ from scipy import stats
 
 from reports import plots
 from reports.analysis.differences import paired
-from reports.analysis.quality import BANDWIDTH, overall_psnr, smooth_curves
+from reports.analysis.quality import BANDWIDTH, smooth_curves
 from reports.analysis.smoothing import local_linear
 from reports.analysis.summary import summarise
 from reports.plots import quality
@@ -33,7 +33,7 @@ from tests.reports.plots.conftest import (
 
 def test_every_plot_is_written_in_three_kinds_with_its_text_as_text(tmp_path: Path) -> None:
     draw_all(tmp_path)
-    names = ["bucket", "ratio", "difference", "cost", "all", "curves", "attention"]
+    names = ["bucket", "ratio", "difference", "cost", "ranks", "all", "curves", "attention"]
     expected = {f"{name}.{suffix}" for name in names for suffix in ("pdf", "png", "svg")}
     assert {file.name for file in tmp_path.iterdir()} == expected
     svg = (tmp_path / "bucket.svg").read_text(encoding="utf-8")
@@ -77,8 +77,10 @@ def test_buckets_show_the_summarys_means_and_intervals(figures: list[Figure]) ->
     ssim = records[(records["metric"] == "ssim") & (records["method"] == "full")]
     pairs = ssim.groupby(["bucket", "pair"])["value"].mean()
     assert lines(axes[1])["full"][1] == pytest.approx([pairs[LOW].mean(), pairs[HIGH].mean()])
-    low, high = stats.t.interval(0.95, 19, pairs[LOW].mean(), stats.sem(pairs[LOW]))
-    assert bars(axes[1])[0][0][:, 1] == pytest.approx([low, high])
+    table = summarise(records).set_index(["method", "metric", "bucket"])
+    row = table.loc[("full", "ssim", LOW)]
+    ends = [row["mean"] - row["half"], row["mean"] + row["half"]]
+    assert bars(axes[1])[0][0][:, 1] == pytest.approx(ends)
     assert [t.get_text() for t in axes[0].get_xticklabels()] == [LOW, HIGH]
 
 
@@ -152,8 +154,8 @@ def test_nothing_measured_writes_nothing(tmp_path: Path) -> None:
     assert not plots.metric_by_bucket(summarise(records), "title", path)
     assert not plots.metric_by_ratio(smooth_curves(records), "title", path)
     assert not plots.difference(paired(records, "full"), "full", "title", path)
-    assert not plots.quality_by_cost(overall_psnr(records), COSTS, "title", path)
-    assert not plots.quality_by_cost(overall_psnr(sample({"full": 1})), [], "title", path)
+    assert not plots.quality_by_cost(summarise(records), COSTS, "title", path)
+    assert not plots.quality_by_cost(summarise(sample({"full": 1})), [], "title", path)
     assert not plots.training_by_method({"telea": []}, "title", path)
     assert not plots.attention_curves(LOG, "title", path)
     assert list(tmp_path.iterdir()) == []
@@ -164,7 +166,8 @@ def test_local_regression_equals_weighted_least_squares() -> None:
     x = random.uniform(0.1, 0.5, 150)
     y = np.sin(9 * x) + random.normal(0, 0.2, 150)
     grid = np.linspace(0.12, 0.48, 101)
-    mean, half = local_linear(x, y, grid, 0.03)
+    image = np.arange(150)  # each point has an image of its own
+    mean, half = local_linear(x, y, image, grid, 0.03)
     for place, value in zip(grid[::10], mean[::10], strict=True):
         root = np.exp(-((x - place) ** 2) / (4 * 0.03**2))  # polyfit squares its weights
         assert value == pytest.approx(np.polyfit(x - place, y, 1, w=root)[1], abs=1e-5)
@@ -179,7 +182,7 @@ def test_local_regression_equals_weighted_least_squares() -> None:
 
     # e_i / (1 - L_ii) is the residual from the fit without point i.
     outside = np.array([y[i] - fit(x[i], i)[0] for i in range(len(x))])
-    expected = 1.959964 * np.sqrt(np.sum((fit(grid[50])[1] * outside) ** 2))
+    expected = stats.t.ppf(0.975, 149) * np.sqrt(np.sum((fit(grid[50])[1] * outside) ** 2))
     assert half[50] == pytest.approx(expected, rel=0.01)
 
 
@@ -190,17 +193,30 @@ def test_band_covers_the_truth_as_often_as_it_says() -> None:
     for _ in range(300):
         x = random.uniform(0.1, 0.5, 300)
         y = 30 - 20 * x + random.normal(0, 1 + 5 * x)  # a line has no bias, noise grows
-        mean, half = local_linear(x, y, grid, 0.03)
+        mean, half = local_linear(x, y, np.arange(300), grid, 0.03)
         inside.append(np.abs(mean - (30 - 20 * grid)) < half)
     covered = np.mean(inside, axis=0)
     assert covered[50] == pytest.approx(0.95, abs=0.035)
     assert covered.mean() == pytest.approx(0.95, abs=0.02)
 
 
+def test_band_covers_the_truth_where_images_have_many_pairs() -> None:
+    random = np.random.default_rng(3)
+    grid = np.linspace(0.1, 0.5, 101)
+    inside = []
+    for _ in range(300):
+        image = np.repeat(np.arange(60), 4)
+        x = random.uniform(0.1, 0.5, 240)
+        y = 30 - 20 * x + random.normal(0, 3, 60)[image] + random.normal(0, 1, 240)
+        mean, half = local_linear(x, y, image, grid, 0.03)
+        inside.append(np.abs(mean - (30 - 20 * grid)) < half)
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.03)
+
+
 def test_no_curve_is_drawn_where_there_are_no_pairs() -> None:
     x = np.repeat([0.15, 0.45], 10)
     y = np.where(x < 0.3, 30.0, 20.0) + np.tile([-1.0, 1.0], 10)
-    mean, half = local_linear(x, y, np.array([0.15, 0.3, 0.45]), 0.03)
+    mean, half = local_linear(x, y, np.arange(20), np.array([0.15, 0.3, 0.45]), 0.03)
     assert mean == pytest.approx([30.0, math.nan, 20.0], nan_ok=True)
     assert np.isnan(half[1])
     assert np.isfinite(half[[0, 2]]).all()
@@ -221,7 +237,8 @@ def test_smooth_curves_are_of_pairs_with_seeds_averaged(figures: list[Figure]) -
     band, points = axis.collections
     assert len(points.get_offsets()) == 120
     edges = np.concatenate([path.vertices for path in band.get_paths()])  # two: a gap between
-    half = local_linear(*psnr.to_numpy().T, x, BANDWIDTH)[1]
+    image = psnr.index.to_numpy() % 60  # both buckets show the same images
+    half = local_linear(*psnr.to_numpy().T, image, x, BANDWIDTH)[1]
     for sign in (-1, 1):
         assert np.isclose(edges, [place, curve[10] + sign * half[10]]).all(axis=1).any()
     assert not edges[(edges[:, 0] > 0.29) & (edges[:, 0] < 0.31)].size

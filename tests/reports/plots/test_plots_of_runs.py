@@ -9,28 +9,25 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats
 
 from bench.core.errors import UserError
 from reports import plots
-from reports.analysis.quality import overall_psnr
+from reports.analysis.summary import summarise
 from reports.plots import training
 from reports.plots.cost import spread
 from tests.reports.plots.conftest import (
     COSTS,
-    HIGH,
     LOG,
     SCALARS,
     VALIDATION,
     lines,
-    row,
     sample,
 )
 
 
 def test_quality_stands_against_time_and_parameters(figures: list[Figure]) -> None:
     records = sample({"full": 2, "forward": 1, "telea": 1, "no-cost": 1})
-    assert plots.quality_by_cost(overall_psnr(records), [*COSTS, COSTS[0]], "title", Path("x"))
+    assert plots.quality_by_cost(summarise(records), [*COSTS, COSTS[0]], "title", Path("x"))
     time, none, parameters = figures[0].axes
     psnr = records[records["metric"] == "psnr"]
     means = psnr.groupby(["method", "bucket"])["value"].mean().groupby("method").mean()
@@ -53,22 +50,11 @@ def test_quality_stands_against_time_and_parameters(figures: list[Figure]) -> No
 def test_quality_of_methods_without_parameters_alone_has_no_axis_for_them(
     figures: list[Figure],
 ) -> None:
-    plots.quality_by_cost(overall_psnr(sample({"telea": 1})), COSTS, "title", Path("x"))
-    plots.quality_by_cost(overall_psnr(sample({"full": 1})), COSTS, "title", Path("x"))
+    plots.quality_by_cost(summarise(sample({"telea": 1})), COSTS, "title", Path("x"))
+    plots.quality_by_cost(summarise(sample({"full": 1})), COSTS, "title", Path("x"))
     labels = [[a.get_xlabel() for a in figure.axes] for figure in figures]
     assert labels[0][1:] == ["no parameters"]
     assert labels[1][1:] == ["learned parameters"]
-
-
-def test_overall_interval_is_that_of_a_stratified_mean() -> None:
-    low, high = [30.0, 32.0, 34.0], [20.0, 21.0, 25.0, 26.0]
-    rows = [row(pair=k, value=v) for k, v in enumerate(low)]
-    rows += [row(pair=10 + k, value=v, bucket=HIGH) for k, v in enumerate(high)]
-    found = overall_psnr(pd.DataFrame([*rows, row(method="telea")]))
-    assert found.index.tolist() == ["full"]  # telea lacks a bucket
-    variance = (np.var(low, ddof=1) / 3 + np.var(high, ddof=1) / 4) / 4
-    assert found.loc["full", "mean"] == pytest.approx((32 + 23) / 2)
-    assert found.loc["full", "half"] == pytest.approx(stats.t.ppf(0.975, 5) * np.sqrt(variance))
 
 
 def test_labels_are_spread_apart_in_their_order() -> None:

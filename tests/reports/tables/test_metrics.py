@@ -15,6 +15,7 @@ ROW = {
     "method": "full",
     "seed": 0,
     "pair": 0,
+    "image": "a",
     "metric": "psnr",
     "region": "composite",
     "bucket": "(0.1, 0.2]",
@@ -26,7 +27,10 @@ LOW, HIGH = "(0.1, 0.2]", "(0.4, 0.5]"
 
 def rows(*numbers: float, **columns: object) -> list[dict[str, object]]:
     first = 100 if columns.get("bucket") == HIGH else 0  # pairs are numbered through all buckets
-    return [ROW | columns | {"pair": first + k, "value": v} for k, v in enumerate(numbers)]
+    return [
+        ROW | columns | {"pair": first + k, "image": f"image {k}", "value": v}
+        for k, v in enumerate(numbers)
+    ]
 
 
 def tables(*records: list[dict[str, object]], reported: pd.DataFrame | None = None) -> list[Table]:
@@ -34,8 +38,15 @@ def tables(*records: list[dict[str, object]], reported: pd.DataFrame | None = No
 
 
 def grid(table: Table) -> dict[str, dict[str, Cell]]:
-    """Cells by method and column."""
-    return {row[0].text: dict(zip(table.header[1:], row[1:], strict=True)) for row in table.rows}
+    """Cells by method and column, without the column of all buckets."""
+    return {
+        row[0].text: {
+            name: cell
+            for name, cell in zip(table.header[1:], row[1:], strict=True)
+            if not name.startswith("all n=")
+        }
+        for row in table.rows
+    }
 
 
 def cells(table: Table) -> dict[str, dict[str, str]]:
@@ -99,7 +110,7 @@ def test_metric_that_nobody_has_says_why() -> None:
     table = tables(rows(20.0), missing)[1]
     assert table.note == "not measured: no ImageNet weights of AlexNet"
     assert not table.header
-    assert table.data["note"].tolist() == ["no ImageNet weights of AlexNet"]
+    assert set(table.data["note"]) == {"no ImageNet weights of AlexNet"}
 
 
 def test_cell_without_a_value_says_why() -> None:
@@ -120,19 +131,24 @@ def test_perfect_images_are_counted_beside_the_mean() -> None:
 
 def test_unequal_counts_are_all_stated() -> None:
     table = tables(rows(1.0, 2.0), rows(1.0, 2.0, 3.0, method="other"))[0]
-    assert table.header == ["method", f"{LOW} n=2/3"]
+    assert table.header == ["method", f"{LOW} n=2/3", "all n=2/3"]
 
 
-def test_interval_over_seeds_stands_beside_that_over_images() -> None:
+def test_intervals_are_over_images_and_seeds() -> None:
     table = tables(
         rows(20.0, 30.0, seed=0), rows(21.0, 35.0, seed=1), rows(20.0, 30.0, method="one")
     )[0]
-    # Per pair 20.5 and 32.5: half-width 12.706 x 6; seeds 25 and 28: 12.706 x 1.5.
-    assert cells(table)["full"][f"{LOW} n=2"] == "26.50 ± 76.24 (± 19.06 over 2 seeds)"
+    # Means 20.5 and 32.5 of images, 25 and 28 of seeds; both have one degree of freedom, 12.706.
+    # MA = 2 x 4.5, MB = 2 x 72, ME = 4: variance (9 + 140) / 4.
+    assert cells(table)["full"][f"{LOW} n=2"] == f"26.50 ± {12.7062 * math.sqrt(149 / 4):.2f}"
     assert cells(table)["one"][f"{LOW} n=2"] == "25.00 ± 63.53"
-    assert "over images" in table.note
-    assert "over trainings" in table.note
-    assert "trainings" not in tables(rows(20.0, 30.0))[0].note
+    assert table.note.startswith("± is a 95 % interval over 2 images and 1-2 seeds;")
+
+
+def test_the_last_measured_column_is_over_all_buckets() -> None:
+    table = tables(rows(20.0, 24.0), rows(10.0, 14.0, bucket=HIGH))[0]
+    assert table.header == ["method", f"{LOW} n=2", f"{HIGH} n=2", "all n=4"]
+    assert table.rows[0][3].text == "17.00 ± 25.41"  # two images, not four: 12.706 x 2
 
 
 @pytest.mark.parametrize(
@@ -158,7 +174,7 @@ def test_only_measured_cells_are_marked() -> None:
         rows(20.0, method="a"), rows(21.0, method="b"), rows(math.inf, method="c"), reported=paper
     )[0]
     assert marks(table) == {"a": "second", "b": "best", "c": ""}
-    assert set(marks(table, 2).values()) == {""}
+    assert set(marks(table, 3).values()) == {""}
 
 
 def test_lone_value_is_not_marked() -> None:
@@ -182,7 +198,7 @@ def test_paper_numbers_stand_in_columns_of_their_own() -> None:
         "mine": {f"{LOW} n=1": "21.00", f"paper {LOW}": ""},
     }
     assert grid(table)["full"][f"paper {LOW}"].kind == "reported"
-    assert table.data["mean"].tolist() == [20, 21]
+    assert table.data["mean"].tolist() == [20, 20, 21, 21]  # the bucket, and all buckets
     assert table.data["reported"].tolist()[0] == 98.76
 
 
@@ -205,12 +221,12 @@ def test_number_of_the_paper_never_fills_a_missing_cell() -> None:
 
 def test_hole_values_stand_without_the_papers() -> None:
     table = tables(rows(20.0, region="hole"), reported=table2().numbers)[0]
-    assert table.header == ["method", f"{LOW} n=1"]
+    assert table.header == ["method", f"{LOW} n=1", "all n=1"]
 
 
 def test_metric_that_the_paper_lacks_has_no_paper_columns() -> None:
     table = tables(rows(0.2, metric="lpips_alex"), reported=table2().numbers)[0]
-    assert table.header == ["method", f"{LOW} n=1"]
+    assert table.header == ["method", f"{LOW} n=1", "all n=1"]
 
 
 def test_numbers_behind_a_table_are_not_rounded() -> None:
@@ -218,8 +234,8 @@ def test_numbers_behind_a_table_are_not_rounded() -> None:
     row = table.data.iloc[0]
     assert row["mean"] == pytest.approx(20.561728)
     assert row["half_width"] == pytest.approx(12.7062047 * 0.876544 / 2, rel=1e-6)
-    assert table.data["n"].tolist() == [2, 1]
-    assert table.data["perfect"].tolist() == [0, 1]
+    assert table.data["n"].tolist() == [2, 2, 1, 1]
+    assert table.data["perfect"].tolist() == [0, 0, 1, 1]
     assert grid(table)["full"][f"{LOW} n=2"].value == pytest.approx(20.561728)
 
 
@@ -272,44 +288,55 @@ def compared(*records: list[dict[str, object]], reference: str = "full") -> list
     return differences(paired(frame, reference), reference)
 
 
-def test_differences_by_bucket_tell_the_verdict() -> None:
+def test_the_first_table_of_a_metric_holds_the_verdicts() -> None:
+    table, _ = compared(
+        rows(*SHIFTED), rows(*(SHIFTED + 1), method="b"), rows(1.0, bucket=HIGH),
+        rows(math.inf, bucket=HIGH, method="b"),
+    )  # fmt: skip
+    assert table.title == (
+        "PSNR, dB (higher is better), composite: difference from full, of these trained networks "
+        "(one seed)"
+    )
+    assert cells(table)["b"] == {
+        "seeds": "1",
+        "images": "20",
+        "difference": "+1.000",
+        "95 % interval": "[+1.000, +1.000]",
+        "p (Holm)": "<0.001",
+        "verdict": "better",
+    }
+    assert table.note == (
+        "Margin of equality: 0.1 dB. Pairs left out (missing, or perfect): 1 for b."
+    )
+
+
+def test_with_several_seeds_the_title_speaks_of_the_methods() -> None:
+    both = [
+        rows(*(SHIFTED + shift + seed), seed=seed, method=method)
+        for seed in range(3)
+        for method, shift in (("full", 0), ("b", 1))
+    ]
+    assert compared(*both)[0].title.endswith("from full, of the methods (over 3 seeds)")
+
+
+def test_buckets_are_exploratory() -> None:
     wavy = SHIFTED + 0.3 * np.cos(np.arange(20) * 2.5)
-    table = compared(rows(*SHIFTED), rows(*(SHIFTED - 1), method="b"), rows(*wavy, method="c"))[0]
-    assert table.title == "PSNR, dB (higher is better), composite: difference from full"
-    assert table.header == ["method", f"{LOW} n=20", "all buckets n=20"]
+    table = compared(rows(*SHIFTED), rows(*(SHIFTED - 1), method="b"), rows(*wavy, method="c"))[1]
+    assert table.title.endswith("by bucket (exploratory)")
+    assert table.header == ["method", f"{LOW} n=20"]
     found = cells(table)
     assert found["b"][f"{LOW} n=20"] == "−1.000 [−1.000, −1.000] worse"
     assert found["c"][f"{LOW} n=20"].endswith("]")
     assert grid(table)["b"][f"{LOW} n=20"].value == pytest.approx(-1)
 
 
-def test_all_buckets_show_the_test() -> None:
-    tables = compared(
-        rows(*SHIFTED), rows(*(SHIFTED + 1), method="b"), rows(1.0, bucket=HIGH),
-        rows(math.inf, bucket=HIGH, method="b"),
-    )  # fmt: skip
-    found = cells(tables[1])["b"]
-    assert found == {
-        "pairs": "20",
-        "left out": "1",
-        "difference": "+1.000",
-        "95 % interval": "[+1.000, +1.000]",
-        "p": "<0.001",
-        "p (Holm)": "<0.001",
-        "r": "+1.00",
-        "verdict": "better",
-    }
-
-
 def test_cells_that_could_not_be_tested_say_so() -> None:
-    by_bucket_, together = compared(
-        rows(1.0, 2.0), rows(2.0, 4.0, method="b"), rows(math.nan, method="c")
-    )
+    together, by_bucket_ = compared(rows(1.0), rows(2.0, method="b"), rows(math.nan, method="c"))
     found = cells(by_bucket_)
-    assert found["b"][f"{LOW} n=0/2"] == "+1.500 [+1.000, +2.000] (not tested)"
-    assert found["c"][f"{LOW} n=0/2"] == "not tested: no pair has both values"
-    assert cells(together)["b"]["p"] == "-"
-    assert cells(together)["b"]["verdict"] == "not tested: 2 pairs differ, fewer than 6"
+    assert found["b"][f"{LOW} n=0/1"] == "+1.000"
+    assert found["c"][f"{LOW} n=0/1"].startswith("not compared: no pair has both values")
+    assert cells(together)["b"]["p (Holm)"] == "-"
+    assert cells(together)["b"]["verdict"] == "not tested: one image"
 
 
 def test_metric_that_nobody_has_is_not_compared() -> None:
