@@ -12,6 +12,7 @@ from bench.core.files import read_json, write_text
 from bench.core.run_folder import PairPictures, RunFolder
 from bench.evaluation import records
 from bench.evaluation.margins import margins
+from bench.evaluation.metrics.metric import headline_metrics
 from bench.registry import Algorithm, discover, floors, reference
 from reports import figures, plots, provenance
 from reports.analysis.differences import comparison_note, paired
@@ -93,8 +94,10 @@ def _report_groups(runs: Sequence[RunFolder], out: Path, paper: Reported) -> str
 def _report_group(settings: str, runs: Sequence[RunFolder], out: Path, paper: Reported) -> str:
     """Write the whole report of runs that may be compared; return its tables."""
     first = reference().name
-    frame = _records(runs, first)
-    summary, title = summarise(frame), provenance.title(frame, runs)
+    everything_measured = _records(runs, first)
+    headline = {metric.name for metric in headline_metrics()}
+    frame = everything_measured[everything_measured["metric"].isin(headline)]
+    summary, title = summarise(everything_measured), provenance.title(frame, runs)
     known = discover().values()
     algorithms = {method.name for method in known if isinstance(method, Algorithm)}
     simplest = {method.name for method in floors()}
@@ -114,6 +117,8 @@ def _report_group(settings: str, runs: Sequence[RunFolder], out: Path, paper: Re
     heading = f"Settings {settings}, test pairs {frame['manifest'].iloc[0]}"
     text = _text(heading, notes, [table for kind in kinds.values() for table in kind], lines)
     _write_tables(text, kinds, out)
+    others = summary[~summary["metric"].isin(headline)]
+    write_text(out / "other-metrics.csv", others.to_csv(index=False))
     drawn = dict(_plots(frame, summary, compared, ranks, runs, title, out / "plots"))
     _figures(frame, runs, first, out / "figures")
     write_page(

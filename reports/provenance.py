@@ -160,13 +160,12 @@ def _mask_families(run: RunFolder) -> Iterator[str]:
     """Yield the numbers of test pairs by bucket and mask family, if the run's manifest has them."""
     manifest = read_json(run.manifest) if run.manifest.exists() else {}
     counts: Mapping[str, Mapping[str, int]] = manifest.get("mask_families", {})
-    texts = {
-        bucket: ", ".join(f"{count} {family}" for family, count in families.items())
+    texts = [
+        f"{bucket} {', '.join(f'{count} {family}' for family, count in families.items())}"
         for bucket, families in counts.items()
-    }
+    ]
     if texts:
-        listed = "; ".join(f"{bucket} {text}" for bucket, text in texts.items())
-        yield f"Mask families by bucket (test pairs): {listed}."
+        yield f"Mask families by bucket, in test pairs: {'; '.join(texts)}."
 
 
 def _digest(settings: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -19,10 +20,12 @@ from bench.core.files import read_json, write_json
 from bench.core.seeds import rng
 from bench.data.cache import Photos
 from bench.data.masks.buckets import hole_ratio, mask_hash
+from bench.data.masks.family import family_of
 from bench.data.masks.source import MaskSource
 
 log = logging.getLogger(__name__)
-VERSION = 1
+VERSION = 2
+"""Version of the file; 2 has `mask_families`, and draws `paper` masks by another rule."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,21 @@ class Manifest:
         buckets = [pair.bucket for pair in self.pairs]
         return sorted(buckets.index(bucket) for bucket in dict.fromkeys(buckets))
 
+    @cached_property
+    def mask_families(self) -> dict[str, dict[str, int]]:
+        """Numbers of pairs by bucket and mask family, such as `{"(0.1, 0.2]": {"shapes": 12}}`.
+
+        Buckets stand in their order, families by name; masks that were not drawn are `files`.
+        """
+        counts: dict[str, Counter[str]] = {}
+        for pair in self.pairs:
+            counts.setdefault(pair.bucket, Counter())[family_of(pair.mask)] += 1
+        return {bucket: dict(sorted(families.items())) for bucket, families in counts.items()}
+
     def save(self, path: Path) -> None:
-        """Write as JSON."""
-        write_json(path, {"version": VERSION, "hash": self.hash, **asdict(self)})
+        """Write as JSON, with the mask families for readers of the file."""
+        stated = {"version": VERSION, "hash": self.hash, "mask_families": self.mask_families}
+        write_json(path, {**stated, **asdict(self)})
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
@@ -70,6 +85,7 @@ class Manifest:
         values = read_json(path)
         try:
             version, stated = values.pop("version"), values.pop("hash")
+            families = values.pop("mask_families", None)
         except (AttributeError, KeyError, TypeError) as error:
             raise UserError(f"{path} is not a manifest of test pairs: no {error}") from error
         if version != VERSION:
@@ -81,10 +97,11 @@ class Manifest:
             manifest = cls(**{**values, "pairs": tuple(Pair(**p) for p in values["pairs"])})
         except (KeyError, TypeError) as error:
             raise UserError(f"{path} is not a manifest of test pairs: {error}") from error
-        if manifest.hash != stated:
+        if (manifest.hash, manifest.mask_families) != (stated, families):
             raise UserError(
                 f"manifest {path} was changed after it was made: its content does not give the "
-                "hash that it states; take an unchanged copy, or draw the pairs again"
+                "hash or the mask families that it states; take an unchanged copy, or draw the "
+                "pairs again"
             )
         return manifest
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.evaluation.metrics.metric import all_metrics
+from bench.evaluation.metrics.metric import headline_metrics
 from reports.analysis.smoothing import local_linear
 from reports.analysis.units import UNIT
 
@@ -41,7 +41,7 @@ def composite_per_pair(records: pd.DataFrame) -> pd.DataFrame:
     Pairs that some seed fills perfectly (infinite PSNR), or has no value for, are left out.
     Columns: method, metric, bucket, manifest, image, pair, ratio, value, in order of appearance.
     """
-    known = [metric.name for metric in all_metrics()]
+    known = [metric.name for metric in headline_metrics()]
     chosen = records["metric"].isin(known) & (records["region"] == "composite")
     unique = records[chosen].drop_duplicates(UNIT)
     keys = ["method", "metric", "bucket", "manifest", "image", "pair"]

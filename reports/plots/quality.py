@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from bench.evaluation.metrics.metric import Metric, all_metrics
+from bench.evaluation.metrics.metric import Metric, headline_metrics
 from reports.analysis.quality import SMOOTHING_NOTE, Curve
 from reports.analysis.units import ALL
 from reports.plots.canvas import axis_label, legend, panels, save, sheet
@@ -147,7 +147,7 @@ def _difference_panel(
 
 def _shown(measured: Collection[str]) -> list[Metric]:
     """Return the metrics that have rows, in their order."""
-    return [metric for metric in all_metrics() if metric.name in measured]
+    return [metric for metric in headline_metrics() if metric.name in measured]
 
 
 def _label_rows(axis: Axes, methods: list[str], buckets: list[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.evaluation.metrics.metric import all_metrics, find
+from bench.evaluation.metrics.metric import find, headline_metrics
 from reports.analysis.differences import EXPLORATORY, FLOOR
 from reports.analysis.summary import interval_note
 from reports.analysis.units import ALL
@@ -27,7 +27,7 @@ def by_bucket(summary: pd.DataFrame, reported: pd.DataFrame | None = None) -> li
     The best and the second best measured mean of each bucket are marked. Means that are equal as
     printed share the mark. `reported` adds the paper's numbers in columns of their own.
     """
-    shown = [(metric.name, "composite") for metric in all_metrics()]
+    shown = [(metric.name, "composite") for metric in headline_metrics()]
     tables = []
     for metric, region in [*shown, ("psnr", "hole")]:
         part = summary[(summary["metric"] == metric) & (summary["region"] == region)]
@@ -56,7 +56,7 @@ def differences(comparisons: pd.DataFrame, reference: str) -> list[Table]:
         ]
     composite = comparisons[comparisons["region"] == "composite"]
     tables = []
-    for metric in [metric.name for metric in all_metrics()]:
+    for metric in [metric.name for metric in headline_metrics()]:
         part = composite[composite["metric"] == metric]
         if part["n"].any():
             title = f"{_title(metric, 'composite')}: difference from {reference}, {_about(part)}"

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from bench.config import identity, override, to_dict
-from bench.core.files import write_json, write_text
+from bench.core.files import read_json, write_json, write_text
 from bench.core.run_folder import RunFolder
 from bench.evaluation import records
 from bench.presets import preset
@@ -87,6 +87,65 @@ def test_a_setting_that_does_not_concern_a_method_keeps_no_run_apart(tmp_path: P
     assert list(provenance.groups([full, pconv, other]).values()) == [[full, pconv], [pconv, other]]
 
 
+def environment(run: RunFolder, **values: object) -> None:
+    """Change a run's environment."""
+    write_json(run.environment, read_json(run.environment) | values)
+
+
+def test_runs_of_one_commit_and_one_code_are_not_warned_of(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, "full"), write_run(tmp_path, "full", 1)]
+    runs.append(write_run(tmp_path, "telea", trained=False))
+    assert provenance.warnings(runs) == [provenance.QUICK_NOTE]
+
+
+def test_runs_of_one_method_by_different_code_are_named(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, "full", seed) for seed in (0, 1, 2)]
+    runs.append(write_run(tmp_path, "forward"))
+    write_json(runs[1].identity, runs[1].read_identity() | {"code": "other"})
+    assert len(provenance.groups(runs)) == 1
+    _, warning = provenance.warnings(runs)
+    assert "runs of full were made by different code" in warning
+    assert f"full: {runs[0].name}, {runs[2].name}; other: {runs[1].name})" in warning
+    assert "forward" not in warning
+
+
+def test_given_weights_have_no_code_to_differ(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, "full"), write_run(tmp_path, "full", 1)]
+    identity = runs[1].read_identity()
+    write_json(runs[1].identity, {k: v for k, v in identity.items() if k != "code"})
+    assert provenance.warnings(runs) == [provenance.QUICK_NOTE]
+
+
+def test_runs_of_several_commits_are_named(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, name) for name in ("full", "forward", "sigmoid")]
+    environment(runs[1], commit="d" * 40)
+    _, warning = provenance.warnings(runs)
+    assert warning.startswith("No single commit holds the code of all runs")
+    assert f"commit c: {runs[0].name}, {runs[2].name}; commit {'d' * 12}: forward" in warning
+
+
+def test_uncommitted_changes_are_named(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, name) for name in ("full", "forward")]
+    environment(runs[1], **{"uncommitted changes": True})
+    _, warning = provenance.warnings(runs)
+    assert f"commit c: {runs[0].name}; commit c with uncommitted changes: forward" in warning
+    environment(runs[0], **{"uncommitted changes": True})
+    assert "commit c with uncommitted changes: full" in provenance.warnings(runs)[1]
+    assert provenance.warnings(runs[:1]) == [provenance.QUICK_NOTE]  # nothing to differ from
+
+
+def test_the_lines_count_mask_families_by_bucket(tmp_path: Path) -> None:
+    run = write_run(tmp_path, "full")
+    frame = records.read([run.records])
+    assert not any("Mask families" in line for line in provenance.lines(frame, [run]))
+    counts = {BUCKETS[0]: {"files": 3, "shapes": 1}, BUCKETS[1]: {"files": 4}}
+    write_json(run.manifest, {"mask_families": counts})
+    assert (
+        "Mask families by bucket, in test pairs: (0.1, 0.2] 3 files, 1 shapes; (0.2, 0.3] 4 files."
+        in provenance.lines(frame, [run])
+    )
+
+
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of four runs."""
@@ -112,6 +171,7 @@ def test_a_report_is_complete(report: Path) -> None:
             "tables.tex",
             "metrics.csv",
             "differences.csv",
+            "other-metrics.csv",
             "report.html",
             "figures/side-by-side.png",
             "figures/worst-of-full.png",

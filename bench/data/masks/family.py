@@ -57,6 +57,17 @@ def mask_family(name: str, summary: str) -> Callable[[DrawMask], DrawMask]:
     return define
 
 
+def family_of(name: str) -> str:
+    """Return the families that a mask was drawn from, by its name, or `files`.
+
+    Drawn masks have names such as `shapes/test/0/2/17`, which `GeneratedMasks.by_bucket` gives; a
+    mix has all of its families, such as `shapes,strokes`. Files have an extension.
+    """
+    families, *rest = name.split("/")
+    drawn = len(rest) == 4 and all(number.isdigit() for number in rest[1:])
+    return families if drawn else "files"
+
+
 def generate(
     families: Sequence[str],
     size: int,

@@ -78,6 +78,8 @@ class MaskSet:
     name: str
     summary: str
     takes_path: TakesPath
+    families: tuple[str, ...]
+    """Families that it draws from; their code is part of a fingerprint."""
     open: OpenMasks
 
 
@@ -85,13 +87,14 @@ REGISTRY: Registry[MaskSet] = Registry("mask source", ["bench.data.masks"], "lba
 
 
 def mask_source(
-    name: str, summary: str, takes_path: TakesPath = "optional"
+    name: str, summary: str, takes_path: TakesPath = "optional", families: tuple[str, ...] = ()
 ) -> Callable[[Open], Open]:
     """Define a mask source by the function that opens it.
 
     The function is called when an experiment starts; it raises a `UserError` that says what is
-    missing. To define masks that are drawn instead, see `bench.data.masks.family.mask_family`. This
-    file, `bench/data/masks/doodles.py`, makes `--masks doodles` work:
+    missing. `families` names those that it draws masks from, if any. To define masks that are drawn
+    alone, see `bench.data.masks.family.mask_family`. This file, `bench/data/masks/doodles.py`,
+    makes `--masks doodles` work:
 
         from bench.data.masks.files import FileMasks
         from bench.data.masks.source import mask_source
@@ -102,9 +105,10 @@ def mask_source(
     """
 
     def define(open_masks: Open) -> Open:
-        REGISTRY.add(
-            name, MaskSet(name=name, summary=summary, takes_path=takes_path, open=open_masks)
+        found = MaskSet(
+            name=name, summary=summary, takes_path=takes_path, families=families, open=open_masks
         )
+        REGISTRY.add(name, found)
         return open_masks
 
     return define
@@ -132,8 +136,7 @@ def open_masks(
 
 def modules(spec: str) -> list[str]:
     """Return the names of the modules that define the masks of `spec`, for a run's fingerprint."""
-    sources = REGISTRY.all()
-    name = SourceName.parse(spec).name
-    if name in sources:
-        return [REGISTRY.module(name)]
-    return [family.REGISTRY.module(name.strip()) for name in spec.split(",")]
+    source = REGISTRY.all().get(SourceName.parse(spec).name)
+    families = source.families if source else [name.strip() for name in spec.split(",")]
+    drawn = [family.REGISTRY.module(name) for name in families]
+    return [REGISTRY.module(source.name), *drawn] if source else drawn

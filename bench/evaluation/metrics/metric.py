@@ -74,8 +74,8 @@ def metric(name: str, **fields: Any) -> Callable[[MetricFunction], MetricFunctio
 
     The function gets output and target [B,3,H,W], rounded to 8 bits and scaled to `input_range`.
     For the region `hole` it also gets the hole [B,1,H,W], 1 = count this pixel. The evaluator calls
-    it for every batch and region. This file, `bench/evaluation/metrics/rmse.py`, adds a metric to
-    records, tables, plots and page:
+    it for every batch and region. With `headline=False` a metric is in the records alone. This
+    file, `bench/evaluation/metrics/rmse.py`, adds a metric to records, tables, plots and page:
 
         from bench.evaluation.metrics.metric import metric
         from bench.evaluation.metrics.pixelwise import mean_over

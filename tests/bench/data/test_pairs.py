@@ -93,17 +93,51 @@ def test_removed_pair_is_noticed(photos: cache.Photos, tmp_path: Path) -> None:
         manifest.Manifest.read(path)
 
 
+def test_mask_families_are_counted_by_bucket_and_stand_in_the_file(
+    photos: cache.Photos, tmp_path: Path, mask_folder: MaskMaker
+) -> None:
+    counts = make(photos).mask_families
+    assert counts == {bucket_label(b): {"shapes,boxes": 4} for b in BUCKETS}
+    files = open_masks(f"masks:{mask_folder(SHARES)}", "hole-white", Path("/no/data/root"))
+    made = manifest.make(photos, files, 64, 66, 2, 0, "test")
+    made.save(tmp_path / "manifest.json")
+    counts = json.loads((tmp_path / "manifest.json").read_text())["mask_families"]
+    assert counts == {bucket_label(b): {"files": 2} for b in BUCKETS}
+
+
+def test_changed_mask_families_are_refused(photos: cache.Photos, tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    make(photos).save(path)
+    values = json.loads(path.read_text())
+    values["mask_families"]["(0.1, 0.2]"] = {"shapes": 4}
+    path.write_text(json.dumps(values))
+    with pytest.raises(UserError, match="was changed"):
+        manifest.Manifest.read(path)
+
+
+def test_a_file_without_mask_families_has_another_version(
+    photos: cache.Photos, tmp_path: Path
+) -> None:
+    path = tmp_path / "manifest.json"
+    make(photos).save(path)
+    values = json.loads(path.read_text())
+    del values["mask_families"]
+    path.write_text(json.dumps(values | {"version": 1}))
+    with pytest.raises(UserError, match=r"has version 1, and .* reads version 2; draw the pairs"):
+        manifest.Manifest.read(path)
+
+
 def test_another_version_is_told_from_a_change(photos: cache.Photos, tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     make(photos).save(path)
     values = json.loads(path.read_text())
     path.write_text(json.dumps(values | {"version": 99}))
-    with pytest.raises(UserError, match=r"has version 99, and this program reads version 1") as e:
+    with pytest.raises(UserError, match=r"has version 99, and this program reads version 2") as e:
         manifest.Manifest.read(path)
     assert "changed" not in str(e.value)
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"version": 1, "hash": "x"}', "not json", ""])
+@pytest.mark.parametrize("text", ["[]", "{}", '{"version": 2, "hash": "x"}', "not json", ""])
 def test_foreign_file_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "foreign.json"
     path.write_text(text)

@@ -96,7 +96,7 @@ def test_ssim_equals_scikit_image(count: int, size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("level", [0, 255])
 def test_ssim_of_flat_images_equals_scikit_image(level: int) -> None:
-    # Variances near 0 beside a large mean: where float32 cancels worst.
+    # Variances near 0 at a large mean: where float32 cancels worst.
     target = np.full((32, 32, 3), float(level))
     output = noisy(target, 1.0, 0)
     expected = structural_similarity(

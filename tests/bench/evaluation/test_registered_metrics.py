@@ -1,4 +1,4 @@
-"""What the definitions of the metrics say."""
+"""The definitions of the metrics."""
 
 import subprocess
 import sys
@@ -6,13 +6,19 @@ import sys
 import pytest
 
 from bench.core.errors import UserError
-from bench.evaluation.metrics.metric import all_metrics, find
+from bench.evaluation.metrics.metric import all_metrics, find, headline_metrics
 
 
 def test_tables_have_the_metrics_in_this_order_and_under_these_names() -> None:
-    assert [metric.title for metric in all_metrics()] == [
+    assert [metric.title for metric in headline_metrics()] == [
         "PSNR, dB", "SSIM", "mean L1, %", "LPIPS, AlexNet", "LPIPS, VGG-16", "LPIPS"
     ]  # fmt: skip
+
+
+def test_the_released_codes_metrics_are_measured_and_not_shown() -> None:
+    hidden = [metric for metric in all_metrics() if metric not in headline_metrics()]
+    assert [metric.name for metric in hidden] == ["legacy_psnr_mse", "legacy_ssim"]
+    assert all_metrics() == [*headline_metrics(), *hidden]
 
 
 @pytest.mark.parametrize(

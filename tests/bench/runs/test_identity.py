@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.config import override
+from bench.data.masks.source import modules
 from bench.presets import preset
 from bench.registry import Method, TrainedNetwork, discover, find
 from bench.runs.identity import (
@@ -209,6 +210,12 @@ def test_drawn_masks_count_by_their_code(monkeypatch: pytest.MonkeyPatch) -> Non
     assert method_code(find("full"), strokes) != method_code(find("full"), boxes)
     telea = find("telea")  # it is measured on masks that the test pairs' hash covers
     assert method_code(telea, strokes) == method_code(telea, boxes)
+
+
+def test_a_mix_counts_by_the_families_that_it_draws_from() -> None:
+    assert modules("paper") == ["bench.data.masks.paper", "bench.data.masks.shapes"]
+    assert modules("nvidia:/some/where") == ["bench.data.masks.nvidia"]
+    assert modules("boxes, strokes") == ["bench.data.masks.boxes", "bench.data.masks.strokes"]
 
 
 def test_the_code_of_a_measurement_is_that_of_its_metrics_and_references() -> None:

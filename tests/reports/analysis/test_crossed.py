@@ -147,7 +147,7 @@ def test_false_verdicts_stay_below_six_percent_and_intervals_cover(seeds: int, i
         values = [sample(seeds, images, of_seed, *rest, stream) for stream in range(TRIALS)]
         rejected, covered = errors(values)
         assert rejected < 0.06, scatter
-        assert 0.93 < covered < 0.975, scatter
+        assert 0.93 < covered < 0.97, scatter
 
 
 @pytest.mark.slow

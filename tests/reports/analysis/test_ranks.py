@@ -52,6 +52,8 @@ def test_floors_and_too_few_methods_have_no_ranks() -> None:
     assert "m0" not in found.ranks
     assert list(average_ranks(frame(methods=2))) == []
     assert list(average_ranks(frame(images=1))) == []
+    unmeasured = frame("lpips_alex").assign(value=math.nan, note="no weights")
+    assert [found.metric for found in average_ranks(pd.concat([frame(), unmeasured]))] == ["psnr"]
 
 
 def test_bars_join_what_lies_within_the_difference() -> None:

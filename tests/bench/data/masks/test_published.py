@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from bench.core.errors import UserError
+from bench.data import cache, pairs
 from bench.data.images.source import Split
-from bench.data.masks import paper
-from bench.data.masks.buckets import hole_ratio
-from bench.data.masks.family import generate
+from bench.data.masks.buckets import BUCKETS, bucket_label, hole_ratio, within
+from bench.data.masks.family import GeneratedMasks, family_of, generate
 from bench.data.masks.polarity import read_mask
 from bench.data.masks.source import MaskSource, open_masks
 
@@ -199,18 +199,57 @@ def test_missing_part_of_quick_draw_is_named(quick_draw: Path) -> None:
         open_masks("qd-imd", "", quick_draw, "test")
 
 
-def test_paper_mix_lists_shapes_and_files(
-    mask_folder: MaskMaker, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("count", "shapes"), [(1, 0), (2, 1), (3, 1), (4, 1), (5, 2), (12, 4)])
+def test_every_bucket_of_the_paper_mix_is_a_third_shapes_at_the_same_places(
+    mask_folder: MaskMaker, count: int, shapes: int
 ) -> None:
-    monkeypatch.setattr(paper, "SHAPES", 20)
+    firsts = (2000, 4000, 6000, 8000)
+    folder = mask_folder(
+        {f"{first + i:05}.png": first / 2e4 + 0.05 for first in firsts for i in range(8)}
+    )
+    found = open_masks(f"paper:{folder}", "", folder).by_bucket(64, 3, "validation", count)
+    for number, bucket in enumerate(BUCKETS):
+        row = found[bucket_label(bucket)]
+        families = [family_of(name) for name, _ in row]
+        assert families == (["files", "shapes", "files"] * count)[:count]
+        assert families.count("shapes") == shapes
+        assert len({name for name, _ in row}) == count
+        assert all(within(hole_ratio(mask), bucket) for _, mask in row)
+        drawn = [(name, mask) for name, mask in row if family_of(name) == "shapes"]
+        assert [n for n, _ in drawn] == [f"shapes/validation/3/{number}/{i}" for i in range(shapes)]
+
+
+def test_families_of_the_paper_mix_stand_in_the_manifest(
+    mask_folder: MaskMaker, photos: cache.Photos
+) -> None:
     folder = mask_folder(NVIDIA)
     masks = open_masks(f"paper:{folder}", "", folder)
-    assert masks.name == "20 shapes and 10 files, hole white"
-    found = bucketed(masks, count=99)
-    shapes = [f"paper shapes/{i}" for i in range(20)]
-    assert found["(0.1, 0.2]"] == ["02000.png", "03999.png"]
-    assert found["(0.2, 0.3]"] == sorted(["04000.png", "05001.png", *shapes])
-    assert found["(0.4, 0.5]"] == ["08000.png", "09999.png"]
+    made = pairs.make(photos, masks, 64, 66, 6, 0, "test")
+    assert made.mask_families == {bucket_label(b): {"files": 4, "shapes": 2} for b in BUCKETS}
+    places = [[k for k, p in enumerate(made.pairs[i : i + 6]) if family_of(p.mask) == "shapes"]
+              for i in range(0, 24, 6)]  # fmt: skip
+    assert places == [[1, 4]] * 4
+    pairs.FrozenPairs(made, photos, masks).batch(range(24))  # every name gives its mask
+
+
+def test_a_bucket_of_the_paper_mix_without_files_has_no_masks(mask_folder: MaskMaker) -> None:
+    folder = mask_folder({k: v for k, v in NVIDIA.items() if not 0.3 < v <= 0.4})
+    found = open_masks(f"paper:{folder}", "", folder).by_bucket(64, 0, "test", 3)
+    assert [len(row) for row in found.values()] == [3, 3, 0, 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("shapes/test/0/3/17", "shapes"),
+        ("shapes,strokes/validation/0/0/0", "shapes,strokes"),
+        ("02000.png", "files"),
+        ("shapes/a/1/2/3.png", "files"),
+        ("shapes/3.png", "files"),
+    ],
+)
+def test_the_family_of_a_mask_is_told_by_its_name(name: str, family: str) -> None:
+    assert family_of(name) == family
 
 
 def test_paper_mix_loads_by_name(mask_folder: MaskMaker) -> None:
@@ -221,8 +260,11 @@ def test_paper_mix_loads_by_name(mask_folder: MaskMaker) -> None:
     assert np.array_equal(
         masks.load("06000.png", 64), read_mask(folder / "06000.png", "hole-white", 64)
     )
-    with pytest.raises(UserError, match=r"mask paper shapes/6000 .*--test-masks"):
-        masks.load("paper shapes/6000", 64)
+    drawn = GeneratedMasks(("shapes",)).load("shapes/test/0/3/5", 64)
+    assert np.array_equal(masks.load("shapes/test/0/3/5", 64), drawn)
+    for foreign in ("paper shapes/6000", "strokes/test/0/3/5"):
+        with pytest.raises(UserError, match=rf"mask {foreign} .*--test-masks"):
+            masks.load(foreign, 64)
 
 
 def test_paper_mix_is_a_third_shapes_in_training(tmp_path: Path) -> None:
@@ -241,9 +283,8 @@ def test_paper_mix_is_a_third_shapes_in_training(tmp_path: Path) -> None:
 
 
 def test_paper_mix_reports_wrong_claims_of_files(
-    mask_folder: MaskMaker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    mask_folder: MaskMaker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(paper, "SHAPES", 5)
     folder = mask_folder({**NVIDIA, "02001.png": 0.45})
     with caplog.at_level(logging.WARNING):
         bucketed(open_masks(f"paper:{folder}", "", folder), count=99)
