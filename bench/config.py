@@ -19,7 +19,7 @@ MOST_HOLE = 0.8
 
 
 def option(default: Any, help: str, *, identity: bool = True) -> Any:
-    """A dataclass field with a help text."""
+    """Define a field with a help text; `identity` says whether it can change a result."""
     return field(default=default, metadata={"help": help, "identity": identity})
 
 
@@ -165,7 +165,7 @@ class Config:
 
 
 def sections() -> Iterator[tuple[str, type]]:
-    """The sections of a config: (field name, dataclass)."""
+    """Yield the sections of a config: (field name, dataclass)."""
     hints = get_type_hints(Config)
     for item in fields(Config):
         if dataclasses.is_dataclass(hints[item.name]):
@@ -173,7 +173,7 @@ def sections() -> Iterator[tuple[str, type]]:
 
 
 def override(config: Config, values: Mapping[str, Any]) -> Config:
-    """`config` with the named fields replaced, in whichever section they stand."""
+    """Return `config` with the named fields replaced, in whichever section they stand."""
     left = dict(values)
     changed = {}
     for section, kind in sections():
@@ -187,12 +187,12 @@ def override(config: Config, values: Mapping[str, Any]) -> Config:
 
 
 def to_dict(config: Config) -> dict[str, Any]:
-    """Nested plain values, for JSON."""
+    """Return the config as nested plain values, for JSON."""
     return dataclasses.asdict(config)
 
 
 def from_dict(values: Mapping[str, Any]) -> Config:
-    """The inverse of `to_dict`, also after a trip through JSON."""
+    """Return the config of what `to_dict` gave, also after a trip through JSON."""
     parts: dict[str, Any] = {}
     for section, kind in sections():
         given = values[section]
@@ -203,7 +203,7 @@ def from_dict(values: Mapping[str, Any]) -> Config:
 
 
 def identity(config: Config) -> dict[str, Any]:
-    """The fields that can change a result, as `section.field`: value."""
+    """Return the fields that can change a result, as `section.field`: value."""
     return {
         f"{section}.{f.name}": getattr(getattr(config, section), f.name)
         for section, kind in sections()
@@ -213,7 +213,7 @@ def identity(config: Config) -> dict[str, Any]:
 
 
 def _check(config: Config) -> None:
-    """Refuse values that cannot work, naming the option and the mend."""
+    """Raise a `UserError` for values that cannot work, which names the option and the way out."""
     data, training = config.data, config.training
     positive = {
         "--size": data.size, "--width": config.model.width,

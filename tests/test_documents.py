@@ -1,4 +1,4 @@
-"""What the documents show works as it stands: examples of code, commands, links."""
+"""Everything that the documents show works as it stands: examples of code, commands, links."""
 
 import re
 import shlex

@@ -27,6 +27,8 @@ class Reported:
     """Data set that the paper measured on."""
     numbers: pd.DataFrame
     """One row per number: method, metric, bucket, reported."""
+    caveat: str = ""
+    """A sentence that a reader of these numbers needs as well; begins with a space."""
 
     @property
     def note(self) -> str:
@@ -34,7 +36,7 @@ class Reported:
         return (
             f"Columns headed paper are the numbers of Xie et al. (2019), {self.title}, on "
             f"{self.data}. Data, training and masks differ from those here, so the numbers cannot "
-            "be compared one by one."
+            f"be compared one by one.{self.caveat}"
         )
 
 
@@ -44,7 +46,8 @@ def table1() -> Reported:
     # The file has a column per method.
     long = _read("table1.csv").melt(["metric", "bucket"], var_name="method", value_name="reported")
     long["method"] = long["method"].map(NAMES)
-    return Reported("Table 1", "Places", long[["method", "metric", "bucket", "reported"]])
+    caveat = " The paper prints PConv with an asterisk, PConv*: its caption tells what that means."
+    return Reported("Table 1", "Places", long[["method", "metric", "bucket", "reported"]], caveat)
 
 
 @cache

@@ -36,7 +36,7 @@ class Network(NamedTuple):
     forward: Branch
     reverse: Branch | None
     encoder_norms: list[Norm | None]
-    """Of layers 2, 3, ...; None: no batch norm there."""
+    """Batch norms of layers 2, 3, ...; None: no batch norm there."""
     decoder_norms: list[Norm | None]
 
 

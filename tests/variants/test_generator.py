@@ -96,7 +96,7 @@ STAND_INS: dict[str, Function] = {
 
 
 def by_layer_table(spec: Spec, network: Generator, image: Tensor, mask: Tensor) -> Tensor:
-    """What the independent implementation makes of the network's tensors."""
+    """The independent implementation's output for the network's tensors."""
     state = network.state_dict()
     depth = len([name for name in state if name.startswith("encoder.")])
 

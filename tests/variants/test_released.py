@@ -87,7 +87,7 @@ def norms() -> State:
 
 
 def by_layer_table(state: State, image: Tensor, mask: Tensor) -> Tensor:
-    """What the independent implementation makes of a released state dict."""
+    """The independent implementation's output for a released state dict."""
 
     def branch(level: str, filters: str, levels: int) -> Branch:
         names = [level.format(i) for i in range(1, levels + 1)]

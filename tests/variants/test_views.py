@@ -1,4 +1,4 @@
-"""What is shown inside a generator, against hooks on its layers."""
+"""Maps from inside a generator, against hooks on its layers."""
 
 from __future__ import annotations
 

@@ -118,8 +118,8 @@ def test_failed_download_names_the_ways_out(
     # On the meta device torchvision builds its 138 million parameters at no cost.
     with torch.device("meta"), pytest.raises(UserError) as caught:
         perceptual.build(Objective(features="vgg16"), download=True)
-    for mend in ("--vgg16-weights", "--features random", str(error)):
-        assert mend in str(caught.value)
+    for advice in ("--vgg16-weights", "--features random", str(error)):
+        assert advice in str(caught.value)
     assert not list(tmp_path.rglob("*.pth"))
 
 

@@ -1,4 +1,4 @@
-"""What a method costs, against counts by hand."""
+"""The cost of a method, against counts by hand."""
 
 from __future__ import annotations
 

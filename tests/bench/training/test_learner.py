@@ -1,4 +1,4 @@
-"""What a learner tells the trainer: names for the log, and warnings."""
+"""A learner's messages to the trainer: names for the log, and warnings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written: a file that fetches nothing, with the records and the pictures."""
+"""The written page: a file that fetches nothing, with the records and the pictures."""
 
 import base64
 import json
@@ -40,7 +40,7 @@ def test_records_of_two_manifests_are_refused() -> None:
 
 def test_values_have_6_digits_and_stay_aligned() -> None:
     frame = records(["full"], 9).sample(frac=1, random_state=1)
-    data = columns(pd.concat([frame, frame]), grey)  # measured beside two runs
+    data = columns(pd.concat([frame, frame]), grey)  # measured next to two runs
     assert data["pairs"]["number"] == list(range(9))
     place = [m["metric"] + m["region"] for m in data["metrics"]].index("psnrhole")
     [series] = [s for s in data["series"] if s["metric"] == place]

@@ -208,7 +208,7 @@ def test_download_cut_short_is_a_user_error(tmp_path: Path, archive: Path) -> No
 def test_incomplete_folder_is_not_mistaken_for_the_download(tmp_path: Path, archive: Path) -> None:
     root = tmp_path / "root"
     save(root / "bsds500" / "train" / "left_over.jpg")
-    # Either mended or refused, but never a folder without its splits.
+    # Either downloaded again or refused, but never a folder without its splits.
     try:
         found = bsds500.locate(root)
     except UserError:
