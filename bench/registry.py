@@ -8,6 +8,7 @@ references, `"package.module:attribute"`, so that listing the methods imports no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 Family = Literal["variant", "baseline"]
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""Names that a method may have: they are part of a run's folder, and must not lead out of it."""
 COMMON_LEARNER = "bench.training.common:CommonLearner"
 OBJECTIVE = frozenset(item.name for item in fields(Objective))
 """Options of the common objective, which a method with losses of its own ignores."""
@@ -160,7 +163,12 @@ REGISTRY: Registry[Method] = Registry("method", ("variants", "baselines"), "lbam
 
 
 def register(method: Method) -> Method:
-    """Add a method; a name that is taken is a `UserError`."""
+    """Add a method; a name that is taken, or that cannot name a folder, is a `UserError`."""
+    if not NAME.fullmatch(method.name):
+        raise UserError(
+            f"method name '{method.name}': use letters, digits, '.', '_' and '-', since it names "
+            "folders of runs"
+        )
     return REGISTRY.add(method.name, method)
 
 

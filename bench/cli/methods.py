@@ -62,8 +62,10 @@ def run_all(
         try:
             experiment = Experiment(method, method.relevant(config), args.out)
             runs.append(experiment.execute(args.redo))
-        except (UserError, RuntimeError) as error:
+        except UserError as error:
             failed.append(f"{method.name}: {error}")
+        except Exception as error:  # a method's own code; the others must still be run
+            failed.append(f"{method.name}: {type(error).__name__}: {error}")
     if first_process():
         for run in runs:
             build.run_report(run)

@@ -80,7 +80,8 @@ class Registry(Generic[Item]):
             importlib.import_module(module)
         except UserError:  # A name is taken twice, and nobody can tell which definition was meant.
             raise
-        except Exception as error:  # A definition is anybody's code and may fail in any way.
+        # A definition is anybody's code and may fail in any way, sys.exit among them.
+        except (Exception, SystemExit) as error:
             for name in set(self._items) - before:
                 del self._items[name]
             self._broken[module] = f"cannot be imported: {type(error).__name__}: {error}"

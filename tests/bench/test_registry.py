@@ -78,6 +78,14 @@ def test_a_duplicate_name_is_an_error(add_file: AddFile) -> None:
         discover()
 
 
+@pytest.mark.parametrize("name", ["../escape", "a/b", "", ".hidden", "two words"])
+def test_a_name_that_leads_out_of_its_folder_is_refused(name: str) -> None:
+    from variants.lbam import variant
+
+    with pytest.raises(UserError, match="method name"):
+        variant(name, "")
+
+
 def test_a_field_that_variants_do_not_have_is_an_error(add_file: AddFile) -> None:
     add_file("typo", PLUGIN.format(name="typo").replace("attention=", "atention="))
     with pytest.raises(UserError, match="unknown field of a variant 'atention'; did you mean"):

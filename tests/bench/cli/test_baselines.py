@@ -177,18 +177,23 @@ def test_report_shows_a_users_picture_filled_by_every_run(
         assert np.array_equal(np.asarray(Image.open(folder / f"{name}.png"))[12:], before[12:])
 
 
+@pytest.mark.parametrize("error", [RuntimeError, KeyError])
 def test_a_failing_method_is_named_and_the_others_are_compared(
-    run: Run, tmp_path: Path, tiny: list[str], monkeypatch: pytest.MonkeyPatch
+    run: Run,
+    tmp_path: Path,
+    tiny: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[Exception],
 ) -> None:
     def fail(*arguments: object, **named: object) -> None:
-        raise RuntimeError("no library")
+        raise error("no library")
 
     monkeypatch.setattr(cost, "of_run", lambda folder: None)
     monkeypatch.setattr("baselines.classical.fills.PerImage", fail)
     words = ["compare", "--methods", "no-gan,telea", *tiny, "--references", "", "--out", tmp_path]
     code, out, err = run(*words)
     assert code == 2
-    assert "| no-gan" in out and "failed: telea: no library" in err
+    assert "| no-gan" in out and f"failed: telea: {error.__name__}: " in err
     assert json.loads((tmp_path / "telea-quick" / "state.json").read_text())["state"] == "failed"
 
 

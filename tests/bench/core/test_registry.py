@@ -74,6 +74,27 @@ def test_a_broken_module_is_a_warning_but_to_its_own_users(
         fruits.find("half")
 
 
+@pytest.mark.parametrize("text", ["import sys\nsys.exit(3)", "raise KeyError('x')", "def f(:"])
+def test_a_module_may_fail_in_any_way(add: Add, fruits: Registry[int], text: str) -> None:
+    add("broken", f"{text}\n")
+    add("whole", "fruits.add('apple', 1)\n")
+    assert fruits.all() == {"apple": 1}
+
+
+def test_an_entry_point_that_fails_is_a_warning(
+    add: Add,
+    fruits: Registry[int],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    add("whole", "fruits.add('apple', 1)\n")
+    point = EntryPoint("theirs", "no_such_module", "test.fruits")
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    with caplog.at_level(logging.WARNING):
+        assert fruits.all() == {"apple": 1}
+    assert "no_such_module cannot be imported: ModuleNotFoundError" in caplog.text
+
+
 def test_an_installed_package_adds_a_definition_by_entry_point(
     add: Add, fruits: Registry[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
