@@ -107,6 +107,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser, parsers = build_parser()
     if argv and not argv[0].startswith("-") and argv[0] not in parsers:
         raise unknown("command", argv[0], parsers)
+    # Unknown words are looked at here: argparse would name none of the near options.
     args, extra = parser.parse_known_args(argv)
     for word in extra:
         if not word.startswith("-"):

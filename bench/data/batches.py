@@ -34,6 +34,7 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
     world: int = 1
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
+        # Positions, not steps, seed the draws: the batch size does not change what image 17 is.
         first = step * self.batch_size
         positions = range(first + self.rank, first + self.batch_size, self.world)
         images = np.stack([self._image(p) for p in positions])
@@ -53,6 +54,7 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
         top = stream.integers(photo.shape[0] - self.size + 1)
         left = stream.integers(photo.shape[1] - self.size + 1)
         crop = photo[top : top + self.size, left : left + self.size]
+        # Left and right alone: photographs have an upper side.
         return crop[:, ::-1] if stream.random() < 0.5 else crop
 
 

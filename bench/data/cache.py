@@ -51,6 +51,7 @@ def load(pictures: Sequence[Picture], resize: int, size: int, folder: Path) -> P
     A photograph with a side shorter than the crop `size` is a `UserError`: scaling it up to fill
     the crop would measure the scaling.
     """
+    # One file for all: 50,000 small files cost more to open than to read.
     stem = folder / _key(pictures, resize)
     index_file, pixel_file = stem.with_suffix(".json"), stem.with_suffix(".bin")
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,6 +72,7 @@ def load(pictures: Sequence[Picture], resize: int, size: int, folder: Path) -> P
         resize,
         shapes,
         index["digest"],
+        # Mapped: worker processes share its pages, and a set may be larger than memory.
         np.memmap(pixel_file, np.uint8, "r"),
         np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
     )
@@ -113,6 +115,7 @@ def _decoded(pictures: Sequence[Picture], resize: int) -> Iterator[tuple[bytes, 
 
 
 def _key(pictures: Sequence[Picture], resize: int) -> str:
+    # Times in nanoseconds: a file written twice within a second is noticed.
     stats = [(p.name, str(p.path.resolve()), p.path.stat()) for p in pictures]
     facts = [VERSION, resize, [(n, p, s.st_size, s.st_mtime_ns) for n, p, s in stats]]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24]

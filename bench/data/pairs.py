@@ -120,6 +120,7 @@ def make(
     Pair k has the same crop in each bucket, so that buckets differ in their masks alone. A bucket
     that no mask falls in is an error; too few masks are used again with other crops.
     """
+    # Drawn once, outside the loop over buckets: pair k has one crop in all of them.
     crops = [_crop(photos, size, seed, purpose, k) for k in range(per_bucket)]
     pairs = []
     for bucket, found in masks.by_bucket(size, seed, purpose, per_bucket).items():
@@ -134,7 +135,7 @@ def make(
             )
         for k, (image, top, left) in enumerate(crops):
             name, mask = found[k % len(found)]
-            ratio = round(hole_ratio(mask), 9)
+            ratio = round(hole_ratio(mask), 9)  # a multiple of 1/(H·W), without float noise
             pairs.append(Pair(image, top, left, name, mask_hash(mask), ratio, bucket))
     return Manifest(size, resize, photos.digest, masks.name, tuple(pairs))
 

@@ -43,6 +43,7 @@ def to_rgb(picture: Image.Image) -> Image.Image:
         return Image.fromarray(_to_8_bits(np.asarray(picture))).convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         rgba = picture.convert("RGBA")
+        # What colour lies under transparent pixels is arbitrary: black in many files.
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
     return picture.convert("RGB")
@@ -52,6 +53,7 @@ def resize_shorter(pixels: Pixels, shorter: int) -> Pixels:
     """Scale so that the shorter side is `shorter` pixels (antialiased, bicubic)."""
     height, width = pixels.shape[:2]
     scale = shorter / min(height, width)
+    # Rounding could make the shorter side one pixel too short for the crop.
     size = max(shorter, round(width * scale)), max(shorter, round(height * scale))
     if size == (width, height):
         return pixels

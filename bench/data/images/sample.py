@@ -35,6 +35,7 @@ def sample(request: ImageRequest) -> list[Picture]:
 
 def _in_package(name: str) -> Path:
     """Return the path of a file inside an installed package, which is not imported for it."""
+    # Importing scikit-image takes a second, which `list` and `--help` must not wait for.
     package, _, inside = name.partition("/")
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:

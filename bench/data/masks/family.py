@@ -84,6 +84,7 @@ def generate(
     pixels = size * size
     low, high = int(np.floor(ratio[0] * pixels + 1e-6)) + 1, int(np.floor(ratio[1] * pixels + 1e-6))
     for attempt in range(ATTEMPTS):
+        # A stream for each attempt: how often another mask was drawn again does not matter here.
         stream = rng(seed, purpose, index, attempt)
         family = families[int(stream.integers(len(families)))]
         wanted = int(stream.integers(low, high + 1))

@@ -56,7 +56,7 @@ class MaskList(ABC):
         """Return a mask drawn at random and perhaps mirrored; it keeps the hole ratio it has."""
         stream = rng(seed, "training masks", position)
         mask = self.read(int(stream.integers(len(self.names))), size)
-        for axis in (0, 1):
+        for axis in (0, 1):  # unlike photographs, masks have no upper side
             if stream.random() < 0.5:
                 mask = np.flip(mask, axis)
         return np.ascontiguousarray(mask)
@@ -74,6 +74,7 @@ class MaskList(ABC):
         for index in tqdm(order.tolist(), desc="measure masks", unit="mask"):
             mask = self.read(index, size)
             ratio = hole_ratio(mask)
+            # The measured ratio decides, since resizing moves masks over the borders of buckets.
             if (bounds := self.claimed(index)) is not None:
                 claims.append((self.names[index], bounds, ratio))
             row = found.get(bucket_of(ratio) or "", [])
