@@ -51,7 +51,7 @@ def load(pictures: Sequence[Picture], resize: int, size: int, folder: Path) -> P
     A photograph with a side shorter than the crop `size` is a `UserError`: scaling it up to fill
     the crop would measure the scaling.
     """
-    # One file for all: 50,000 small files cost more to open than to read.
+    # One file for all photographs: opening many small ones at every step would be slow.
     stem = folder / _key(pictures, resize)
     index_file, pixel_file = stem.with_suffix(".json"), stem.with_suffix(".bin")
     folder.mkdir(parents=True, exist_ok=True)

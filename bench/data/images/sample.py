@@ -35,7 +35,7 @@ def sample(request: ImageRequest) -> list[Picture]:
 
 def _in_package(name: str) -> Path:
     """Return the path of a file inside an installed package, which is not imported for it."""
-    # Importing scikit-image takes a second, which `list` and `--help` must not wait for.
+    # Without importing it: scikit-image is slow to import, and only its files are needed.
     package, _, inside = name.partition("/")
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:

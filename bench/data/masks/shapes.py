@@ -21,7 +21,7 @@ def shapes(stream: np.random.Generator, size: int, holes: int) -> Mask:
     top, left = stream.integers(large - size + 1, size=2)
     rows, columns = (_bilinear(8, large)[start : start + size] for start in (top, left))
     surface = rows @ noise @ columns.T
-    # The k-th smallest value in linear time; sorting 65,536 of them costs ten times more.
+    # The k-th smallest value in linear time, without sorting all of them.
     cut = np.partition(surface, holes - 1, axis=None)[holes - 1]
     mask: Mask = (surface > cut).astype(np.uint8)
     return mask
