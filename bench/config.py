@@ -71,17 +71,21 @@ class Objective:
     """Weights and choices of the loss (equations 14-18)."""
 
     pixel: float = option(1.0, "lambda 1, weight of the L1 loss")
-    hole: float = option(1.0, "weight of hole pixels within the L1 loss (released code: 6)")
+    hole: float = option(1.0, "weight of hole pixels within the L1 loss")
     adversarial: float = option(0.1, "lambda 2, weight of the adversarial loss; 0 trains no critic")
     gradient_penalty: float = option(10.0, "weight of the critic's gradient penalty")
     critic_end: Literal["sigmoid", "linear"] = option("sigmoid", "last layer of the critic")
-    perceptual: float = option(
-        0.05, "lambda 3, weight of the perceptual loss (released code: 0.01 with l1)"
-    )
+    perceptual: float = option(0.05, "lambda 3, weight of the perceptual loss")
     perceptual_distance: Literal["l2", "l1"] = option("l2", "distance of perceptual features")
     style: float = option(120.0, "lambda 4, weight of the style loss")
+    over_layers: Literal["mean", "sum"] = option(
+        "mean", "how the perceptual and style losses join the three layers of features"
+    )
     features_of: Literal["raw", "raw+composite"] = option(
-        "raw", "what the perceptual and style losses look at (released code: raw+composite)"
+        "raw", "what the perceptual and style losses look at"
+    )
+    normalise: bool = option(
+        True, "give the perceptual network colours normalised by ImageNet's mean and deviation"
     )
     features: Literal["vgg16", "random"] = option(
         "vgg16",

@@ -1,5 +1,6 @@
 """The presets: named configs, of which the command line can override any field."""
 
+from dataclasses import replace
 from typing import Any
 
 from bench.config import Config, Data, Evaluation, Model, Objective, Training, identity
@@ -34,6 +35,17 @@ PRESET_HELP = {
     "paper": "256 px, width 64, batch 48, 500 epochs: the paper's values",
 }
 """Descriptions of the presets in `--help`."""
+RELEASED = Objective(
+    hole=6.0,
+    perceptual=0.01,
+    perceptual_distance="l1",
+    over_layers="sum",
+    features_of="raw+composite",
+    normalise=False,
+)
+"""The objective of the released code, but for the sign error in its critic's loss."""
+OBJECTIVES = ("paper", "released")
+"""Names of objectives that a preset can train by; `paper` is the preset's own."""
 
 
 def preset(name: str) -> Config:
@@ -41,6 +53,15 @@ def preset(name: str) -> Config:
     if name not in PRESETS:
         raise unknown("preset", name, PRESETS)
     return PRESETS[name]
+
+
+def with_objective(config: Config, name: str) -> Config:
+    """Return the config with the objective of a name in place of its own, on the same features."""
+    if name not in OBJECTIVES:
+        raise unknown("objective", name, OBJECTIVES)
+    if name == "paper":
+        return config
+    return replace(config, objective=replace(RELEASED, features=config.objective.features))
 
 
 def changes(config: Config) -> dict[str, Any]:

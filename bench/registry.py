@@ -82,6 +82,8 @@ class Method:
     """For a variant: the fields in which it differs from the paper's model."""
     bounded: bool = True
     """Whether outputs lie in [0,1]; others are clipped where they are measured."""
+    only_named: bool = False
+    """Whether commands run it only where it is named, and not with all of its family."""
     ignores: frozenset[str] = frozenset()
     """Options without effect on this method; whoever sets one is told so."""
     limits: Reference | None = None
@@ -135,6 +137,9 @@ class TrainedNetwork(Method):
     """Subclass of `bench.training.learner.Learner`: the objective, its optimizers and phases."""
     objective: Mapping[str, Any] = field(default_factory=dict)
     """Options of `bench.config.Objective` that the method fixes: no adversarial loss, say."""
+    departures: Callable[[Config], Mapping[str, float]] = lambda config: {}
+    """Function that returns the weights of the method's own loss, by term, which a config makes
+    other than published. A run's identity holds them as `departures`, for reports to tell."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ignores", self.ignores | self.objective.keys())

@@ -152,8 +152,17 @@ def lines(frame: pd.DataFrame, runs: Sequence[RunFolder]) -> Iterator[str]:
         yield (
             f"{run.name}: fingerprint {_fingerprint(run)}, {_budget(run)}"
             f"torch {environment['packages']['torch']}, {environment['device']}, "
-            f"{_commit(environment)}."
+            f"{_commit(environment)}.{_departures(run)}"
         )
+
+
+def _departures(run: RunFolder) -> str:
+    """Return a sentence on the weights of a method's own loss that are not the published ones."""
+    weights = run.read_identity().get("departures", {})
+    if not weights:
+        return ""
+    named = ", ".join(f"{term} {weight:g}" for term, weight in weights.items())
+    return f" Its own loss has other weights than published: {named}."
 
 
 def _mask_families(run: RunFolder) -> Iterator[str]:

@@ -1,10 +1,10 @@
-"""The authors' released model, whose weights are loaded into this suite's generator."""
+"""The authors' released model: its weights, loaded into this suite's generator, and its recipe."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.config import Model
 from variants.lbam import FULL, variant
@@ -16,15 +16,20 @@ SCALARS = {"a": "a", "mu": "mu", "sigma1": "gamma_left", "sigma2": "gamma_right"
 """Names of gA's parameters here, by their released names."""
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 """Names of the tensors of one batch norm."""
-REVERSE_START = (1.0, 0.5)
-"""Initial (mu, gamma) of the reverse branch in the released code."""
+CHOICES: dict[str, Any] = {"batch_norm": False, "reverse_start": (1.0, 0.5), "limits": "released"}
+"""The fields in which the released code's network differs from the paper's."""
 
 variant(
     "released",
     "the authors' released weights (evaluate and inpaint only)",
     load="variants.released:load",
-    batch_norm=False,
-    reverse_start=REVERSE_START,
+    **CHOICES,
+)
+variant(
+    "released-recipe",
+    "the released code's network, trained here; its loss is --objective released",
+    only_named=True,
+    **CHOICES,
 )
 
 
@@ -45,7 +50,7 @@ def load(state_dict: Mapping[str, Tensor]) -> nn.Module:
     batch_norm = any(".bn." in name for name in state_dict)
     # On the meta device no memory is filled with weights that are replaced at once.
     with torch.device("meta"):
-        spec = replace(FULL, reverse_start=REVERSE_START, batch_norm=batch_norm)
+        spec = replace(FULL, **CHOICES | {"batch_norm": batch_norm})
         network = Generator(model, spec)
     names = _names(model.depth, batch_norm)
     shapes = network.state_dict()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 
-import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
 from baselines.contextual_attention.network import CRITICS_STRIDE, Critics, TwoStages
 from bench.config import Config
-from bench.core.seeds import derive, torch_rng
+from bench.core.seeds import derive
 from bench.networks.holes import composite
 from bench.networks.initialisation import glorot, initialise
 from bench.networks.limits import multiple_of
@@ -19,9 +18,11 @@ from bench.training.learner import Learner, adam, detached, total
 
 log = logging.getLogger(__name__)
 COARSE = 1.2
-"""Weight of the error in the hole after the coarse stage; after the refined stage it is 1."""
-ADVERSARIAL, PENALTY = 0.001, 10.0
-"""Weights of the adversarial loss and of the critics' gradient penalty."""
+"""Weight of the errors after the coarse stage; after the refined stage it is 1."""
+L1, ADVERSARIAL, PENALTY = 1.2, 0.001, 10.0
+"""Weights of both L1 terms, of the adversarial loss and of the critics' gradient penalty."""
+TINY = 1e-9
+"""Share of pixels that keeps a mean finite where there are none."""
 CRITIC_STEPS = 5
 """Number of the critics' steps for each step of the generator."""
 BETAS = (0.5, 0.9)
@@ -68,42 +69,52 @@ class ContextualAttentionLearner(Learner):
     def step(self, holed: Tensor, mask: Tensor, target: Tensor, number: int) -> dict[str, Tensor]:
         """Update the critics five times and the generator once."""
         coarse, fine = self.generator(holed, mask)
+        # The published objective is about images in [-1, 1].
+        target, coarse, fine = (2 * x - 1 for x in (target, coarse, fine))
         filled = composite(fine, target, mask)
         for turn in range(CRITIC_STEPS):
-            draw = (number, turn, self.accelerator.process_index)
-            terms = self._step_critics(target, filled.detach(), mask, draw)
-        return terms | self._step_generator(target, coarse, fine, filled, mask)
+            mix = self.mix(target, number, turn)
+            terms = self._step_critics(target, filled.detach(), mask, mix)
+        return terms | self._step_generator(target, (coarse, fine), filled, mask)
 
     def _step_critics(
-        self, target: Tensor, filled: Tensor, mask: Tensor, draw: tuple[int, int, int]
+        self, target: Tensor, filled: Tensor, mask: Tensor, mix: Tensor
     ) -> dict[str, Tensor]:
         critics = self.critics.requires_grad_(True)  # `bare` froze them in the last step.
         real, fake = critics(target, mask), critics(filled, mask)
-        stream = torch_rng(self.seed, "gradient penalty", *draw)
-        mix = torch.rand(len(target), 1, 1, 1, generator=stream).to(target.device)
         points = losses.between(target, filled, mix)
-        penalty = total(losses.slope_penalty(scores, points) for scores in critics(points, mask))
+        # As published, the critics' slopes count in the hole alone: all else is equal in both.
+        penalty = total(
+            losses.slope_penalty(scores, points, 1 - mask) for scores in critics(points, mask)
+        )
         # The scores [2,B] of both critics go into one mean; twice that is the sum of both losses.
         loss = 2 * losses.critic_loss(real, fake)
         self.descend(self.critics_optimizer, loss + PENALTY * penalty)
         return detached({"critic": loss, "penalty": penalty})
 
     def _step_generator(
-        self, target: Tensor, coarse: Tensor, fine: Tensor, filled: Tensor, mask: Tensor
+        self, target: Tensor, stages: tuple[Tensor, Tensor], filled: Tensor, mask: Tensor
     ) -> dict[str, Tensor]:
-        terms = {
-            "hole": COARSE * mean_error(coarse, target, 1 - mask)
-            + mean_error(fine, target, 1 - mask),
-            "known": mean_error(coarse, target, mask) + mean_error(fine, target, mask),
-        }
+        coarse, fine = ((output - target).abs() for output in stages)
+        error = COARSE * coarse + fine
+        terms = {"hole": self._mean(error, 1 - mask), "known": self._mean(error, mask)}
         with self.accelerator.autocast():
             # As above, twice the mean is the sum over both critics.
             terms["adversarial"] = 2 * losses.adversarial_loss(
                 self.bare(self.critics)(filled, mask)
             )
-        loss = terms["hole"] + terms["known"] + ADVERSARIAL * terms["adversarial"]
+        loss = L1 * (terms["hole"] + terms["known"]) + ADVERSARIAL * terms["adversarial"]
         self.descend(self.optimizer, loss)
         return detached(terms | {"total": loss})
+
+    def _mean(self, error: Tensor, where: Tensor) -> Tensor:
+        """Return the mean of the errors [B,3,S,S] over the pixels where `where` [B,1,S,S] is 1.
+
+        The pixels are those of all processes: a mean over each process's own, averaged, would
+        depend on how many processes there are.
+        """
+        share: Tensor = self.accelerator.reduce(where.mean(), "mean")
+        return (error * where).mean() / share.clamp_min(TINY)
 
 
 class _Both(nn.Module):
@@ -115,9 +126,3 @@ class _Both(nn.Module):
 
     def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         return self.network.both(image, mask)
-
-
-def mean_error(output: Tensor, image: Tensor, where: Tensor) -> Tensor:
-    """Return the mean of |output - image| over the pixels where `where` [B,1,H,W] is 1, not 0."""
-    chosen = where.expand_as(image)
-    return ((output - image).abs() * chosen).sum() / chosen.sum().clamp_min(1)

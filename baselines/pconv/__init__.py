@@ -5,7 +5,7 @@
 
 from typing import Any
 
-from baselines.pconv import table
+from baselines.pconv import objective, table
 from bench.registry import TrainedNetwork, register
 
 NETWORK: dict[str, Any] = {
@@ -24,8 +24,12 @@ register(
         learner="baselines.pconv.learner:PConvLearner",
         ignores=frozenset(
             {"hole", "adversarial", "gradient_penalty", "critic_end", "perceptual_distance"}
-            | {"features_of", "critic_lr", "critic_betas", "critic_width"}
+            | {"over_layers", "features_of", "normalise"}
+            | {"critic_lr", "critic_betas", "critic_width"}
+            # Its weights and Adam's betas are its own.
+            | {"pixel", "perceptual", "style", "betas"}
         ),
+        departures=objective.departures,
         **NETWORK,
     )
 )

@@ -8,6 +8,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from baselines.pconv.network import PConvUNet
+from baselines.pconv.objective import weights
 from bench.config import Config
 from bench.networks import vgg_features as perceptual
 from bench.networks.holes import composite
@@ -16,10 +17,8 @@ from bench.networks.layers import to_device
 from bench.training import losses
 from bench.training.learner import Learner, adam, detached, total
 
-VALID, HOLE, VARIATION = 1.0, 6.0, 0.1
-"""Weights of the terms on pixels (Liu et al. 2018, equation 7), which `--pixel`, 1, multiplies.
-LBAM took its perceptual and style weights, 0.05 and 120, from there, so they are the defaults of
-`--perceptual` and `--style`. The quick preset lowers `--style` for its random features."""
+BETAS = (0.9, 0.999)
+"""Adam's defaults: the paper names no others."""
 LR, FINE_TUNING_LR = 2.0, 0.5
 """Factors of `--lr` in training and in fine-tuning. Published are the rates 2e-4 and 5e-5; `--lr`
 is 1e-4 in the paper preset, and scales all methods alike."""
@@ -38,23 +37,14 @@ class PConvLearner(Learner):
         super().__init__(network, config, accelerator, steps)
         if not isinstance(network, PConvUNet):
             raise TypeError(f"{type(network).__name__} has no encoder norms to freeze")
-        objective = config.objective
-        self.unet = network
-        self.weights = {
-            "valid": objective.pixel * VALID,
-            "hole": objective.pixel * HOLE,
-            "variation": objective.pixel * VARIATION,
-            "perceptual": objective.perceptual,
-            "style": objective.style,
-        }
+        self.unet, self.weights = network, weights(config)
         initialise(network, self.seed, he)  # Liu et al. did so.
         # The norms of the encoder are a group of their own, whose rate becomes 0 in fine-tuning.
         norms = list(network.encoder_norms.parameters())
         chosen = {id(p) for p in norms}
         rest = [p for p in network.parameters() if id(p) not in chosen]
-        training = config.training
         self.generator, self.optimizer = self.prepare(
-            network, adam(training.lr, training.betas), [{"params": norms}, {"params": rest}]
+            network, adam(config.training.lr, BETAS), [{"params": norms}, {"params": rest}]
         )
         self.features = to_device(
             perceptual.build(config.objective, config.evaluation.download), accelerator.device
@@ -93,10 +83,9 @@ class PConvLearner(Learner):
         with torch.no_grad():
             targets = self.features(target)
         found = [self.features(x) for x in (output, filled)]
-        layers = len(targets)  # The losses of this suite are means over layers.
         return {
-            "perceptual": layers * total(losses.perceptual_loss(f, targets, "l1") for f in found),
-            "style": layers * total(losses.style_loss(f, targets) for f in found),
+            "perceptual": total(losses.perceptual_loss(f, targets, "l1", "sum") for f in found),
+            "style": total(losses.style_loss(f, targets, "sum") for f in found),
         }
 
 

@@ -41,8 +41,8 @@ def named(names: str, family: Family | None = None) -> list[Method]:
 
 
 def of_family(family: Family) -> list[Method]:
-    """Return all methods of a family that can be run."""
-    methods = [m for m in discover().values() if m.family == family]
+    """Return all methods of a family that can be run, but for those that must be named."""
+    methods = [m for m in discover().values() if m.family == family and not m.only_named]
     return [method for method in methods if not isinstance(method, ImportedWeights)]
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from bench.cli.arguments import Parser
-from bench.config import Config, override, sections
-from bench.presets import PRESET_HELP, preset
+from bench.config import Config, Objective, override, sections
+from bench.presets import OBJECTIVES, PRESET_HELP, preset, with_objective
 from bench.registry import Family
 
 FIRST = (
@@ -29,9 +29,22 @@ def add_config(parser: Parser, only: Sequence[str] | None = None) -> None:
     for section, kind in sections():
         if only is None or section in only:
             group = parser.add_argument_group(section, (kind.__doc__ or "").partition("\n")[0])
+            if kind is Objective:
+                add_objective(group)
             for item in dataclasses.fields(kind):
                 add_field(group, kind, item.name)
     parser.shorten_help(FIRST)
+
+
+def add_objective(parser: argparse._ActionsContainer) -> None:
+    """Add --objective, which sets many options of the objective; each may still be given."""
+    parser.add_argument(
+        "--objective",
+        choices=OBJECTIVES,
+        default="paper",
+        help="paper: as the preset has it; released: the weights and choices of the released "
+        "code, where the options below do not say otherwise (default: paper)",
+    )
 
 
 def add_field(parser: argparse._ActionsContainer, kind: type, name: str) -> None:
@@ -53,10 +66,11 @@ def given(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def config(args: argparse.Namespace) -> Config:
-    """Return the preset with the options that were given."""
+    """Return the preset, with the objective and the options that were given."""
     from bench.evaluation.margins import margins
 
-    chosen = override(preset(args.preset), given(args))
+    start = with_objective(preset(args.preset), getattr(args, "objective", "paper"))
+    chosen = override(start, given(args))
     margins(chosen.evaluation.margins)  # a wrong one is refused now, not after hours of training
     return chosen
 

@@ -15,7 +15,7 @@ from bench.core.files import read_json
 
 OUTPUT = re.compile(r"(\d+)_(.+)\.png")
 """Pattern of a picture's file name: the number of its pair, and the name of the picture."""
-NOT_SETTINGS = ("method", "code", "training.seed")
+NOT_SETTINGS = ("method", "code", "departures", "training.seed")
 """Parts of an identity in which runs may differ and still stand in one table."""
 
 

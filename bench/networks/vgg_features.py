@@ -25,6 +25,8 @@ class PoolFeatures(nn.Module):
 
     mean: Tensor
     std: Tensor
+    normalise = True
+    """Whether colours are normalised first, as ImageNet's weights expect them."""
 
     def __init__(self, layers: nn.Sequential) -> None:
         super().__init__()
@@ -35,7 +37,7 @@ class PoolFeatures(nn.Module):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Return the features [B,C,H/2,W/2], [B,2C,H/4,W/4] and [B,4C,H/8,W/8]."""
-        x = (image - self.mean) / self.std
+        x = (image - self.mean) / self.std if self.normalise else image
         features = []
         for layer in self.layers:
             x = layer(x)
@@ -44,15 +46,22 @@ class PoolFeatures(nn.Module):
         return features
 
 
-def build(objective: Objective, download: bool) -> PoolFeatures:
-    """Return the network that `--features` names; `download` allows fetching missing weights."""
+def build(objective: Objective, download: bool, normalise: bool = True) -> PoolFeatures:
+    """Return the network that `--features` names; `download` allows fetching missing weights.
+
+    `normalise` says whether it normalises colours by ImageNet's mean and deviation.
+    """
     if objective.features == "random":
         log.info(
             "perceptual and style loss compare random features, which is not the paper's loss "
             "(--features vgg16 is)"
         )
-        return random_vgg()
-    return vgg16(Path(objective.vgg16_weights) if objective.vgg16_weights else None, download)
+        network = random_vgg()
+    else:
+        file = Path(objective.vgg16_weights) if objective.vgg16_weights else None
+        network = vgg16(file, download)
+    network.normalise = normalise
+    return network
 
 
 def vgg16(file: Path | None, download: bool = False) -> PoolFeatures:

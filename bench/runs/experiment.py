@@ -109,6 +109,7 @@ class Experiment:
             **inputs.digests(),
             "training.precision": device.PRECISIONS[accelerator.mixed_precision],
             "processes": accelerator.num_processes,
+            "departures": dict(self.method.departures(self.config)),
             "vgg16 weights": _file_digest(self.config.objective.vgg16_weights),
         }
 

@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from bench.config import Config
-from bench.core.seeds import derive, torch_rng
+from bench.core.seeds import derive
 from bench.networks import vgg_features as perceptual
 from bench.networks.holes import composite
 from bench.networks.initialisation import initialise
@@ -35,7 +35,8 @@ class CommonLearner(Learner):
         initialise(network, self.seed)
         self.generator, self.optimizer = self.prepare(network, adam(training.lr, training.betas))
         self.features = to_device(
-            perceptual.build(self.objective, config.evaluation.download), accelerator.device
+            perceptual.build(self.objective, config.evaluation.download, self.objective.normalise),
+            accelerator.device,
         )
         self.terms = ("pixel", "perceptual", "style", "total")
         self.critic = None
@@ -91,10 +92,7 @@ class CommonLearner(Learner):
         """
         critic.requires_grad_(True)  # `bare` froze it in the last step of the generator.
         real, fake = critic(image, mask), critic(output, mask)
-        stream = torch_rng(self.seed, "gradient penalty", number, self.accelerator.process_index)
-        # The stream is on the CPU, so that every device gets the same numbers.
-        mix = torch.rand(len(image), 1, 1, 1, generator=stream).to(image.device)
-        penalty = losses.gradient_penalty(critic, image, output, mask, mix)
+        penalty = losses.gradient_penalty(critic, image, output, mask, self.mix(image, number))
         loss = losses.critic_loss(real, fake)
         self.descend(self.critic_optimizer, loss + self.objective.gradient_penalty * penalty)
         return detached(
@@ -124,8 +122,8 @@ class CommonLearner(Learner):
         if self.objective.features_of == "raw+composite":
             compared.append(composite(output, image, mask))
         found = [self.features(x) for x in compared]
-        distance = self.objective.perceptual_distance
+        distance, over = self.objective.perceptual_distance, self.objective.over_layers
         return {
-            "perceptual": total(losses.perceptual_loss(f, targets, distance) for f in found),
-            "style": total(losses.style_loss(f, targets) for f in found),
+            "perceptual": total(losses.perceptual_loss(f, targets, distance, over) for f in found),
+            "style": total(losses.style_loss(f, targets, over) for f in found),
         }

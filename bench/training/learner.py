@@ -12,6 +12,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from bench.config import Config
+from bench.core.seeds import torch_rng
 from bench.networks.layers import to_device
 
 MakeOptimizer = Callable[[Any], torch.optim.Optimizer]
@@ -93,6 +94,19 @@ class Learner(ABC):
             network, optimizer
         )
         return prepared
+
+    def mix(self, image: Tensor, *draw: int) -> Tensor:
+        """Draw the places of a gradient penalty between real and fake images, [B,1,1,1] in [0,1).
+
+        `draw` names the draw, such as the number of the step. One stream serves the images of all
+        processes, and each takes the numbers of its own: several processes draw what one would
+        (`bench.data.batches` gives process `rank` every `world`-th image). The stream is on the
+        CPU, so that every device gets the same numbers.
+        """
+        rank, world = self.accelerator.process_index, self.accelerator.num_processes
+        stream = torch_rng(self.seed, "gradient penalty", *draw)
+        drawn = torch.rand(world * len(image), 1, 1, 1, generator=stream)
+        return drawn[rank::world].to(image.device)
 
     def bare(self, network: nn.Module) -> nn.Module:
         """Return a prepared network, frozen, and without the sum of its gradients over processes.

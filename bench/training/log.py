@@ -6,11 +6,12 @@ import csv
 import importlib.util
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from bench.core.files import write_text
@@ -21,11 +22,19 @@ class TrainingLog:
     """The tables of losses, validation PSNR and scalar parameters by step in a run's folder.
 
     A resumed run drops the rows after its checkpoint, so the files read as if it had never stopped.
-    A log that is not `active` writes nothing: of several processes, one writes.
+    A log that is not `active` writes nothing: of several processes, one writes. `average` takes the
+    means of one process and returns those over all; every process calls it.
     """
 
-    def __init__(self, folder: RunFolder, terms: Sequence[str], start: int, active: bool) -> None:
-        self.folder, self.terms, self.active = folder, terms, active
+    def __init__(
+        self,
+        folder: RunFolder,
+        terms: Sequence[str],
+        start: int,
+        active: bool = True,
+        average: Callable[[Tensor], Tensor] = lambda means: means,
+    ) -> None:
+        self.folder, self.terms, self.active, self.average = folder, terms, active, average
         self.sums: dict[str, Tensor] = {}
         self.counts: Counter[str] = Counter()
         self.images = 0
@@ -54,10 +63,11 @@ class TrainingLog:
         The mean of a term is over the steps that had it. A term that none had, because it belongs
         to another phase of the training, is an empty cell.
         """
-        means = {name: value.item() / self.counts[name] for name, value in self.sums.items()}
+        means = torch.stack([value.float() / self.counts[n] for n, value in self.sums.items()])
+        named = zip(self.sums, self.average(means).tolist(), strict=True)
         now = time.perf_counter()
         rate = self.images / (now - self.since)
-        row = {"step": float(self.step), "images_per_s": rate, **means}
+        row = {"step": float(self.step), "images_per_s": rate, **dict(named)}
         self.sums, self.counts, self.images, self.since = {}, Counter(), 0, now
         self._append(self.folder.log, row, ["step", "images_per_s", *self.terms])
         return row

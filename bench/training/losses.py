@@ -22,18 +22,22 @@ def pixel_loss(output: Tensor, image: Tensor, mask: Tensor, hole: float = 1.0) -
 
 
 def perceptual_loss(
-    features: Sequence[Tensor], targets: Sequence[Tensor], distance: str = "l2"
+    features: Sequence[Tensor],
+    targets: Sequence[Tensor],
+    distance: str = "l2",
+    over_layers: str = "mean",
 ) -> Tensor:
-    """Return the distance of features, averaged over elements and layers (equation 15).
+    """Return the distance of features, averaged over elements (equation 15).
 
     `distance` is `l2`, the square of the L2 norm as in the paper, or `l1` as in the released code.
+    `over_layers` is `mean`, or `sum` as in the released code.
     """
     power = 2 if distance == "l2" else 1
     terms = [
         (f.float() - t.float()).abs().pow(power).mean()
         for f, t in zip(features, targets, strict=True)
     ]
-    return torch.stack(terms).mean()
+    return _joined(terms, over_layers)
 
 
 def gram(features: Tensor) -> Tensor:
@@ -46,13 +50,21 @@ def gram(features: Tensor) -> Tensor:
         return flat.mT @ flat / (channels * height * width)
 
 
-def style_loss(features: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
-    """Return the L1 distance of Gram matrices over C², averaged over images and layers.
+def style_loss(
+    features: Sequence[Tensor], targets: Sequence[Tensor], over_layers: str = "mean"
+) -> Tensor:
+    """Return the L1 distance of Gram matrices over C², averaged over images (equation 16).
 
-    This is equation 16.
+    `over_layers` is `mean`, or `sum` as in the released code.
     """
     terms = [(gram(f) - gram(t)).abs().mean() for f, t in zip(features, targets, strict=True)]
-    return torch.stack(terms).mean()
+    return _joined(terms, over_layers)
+
+
+def _joined(terms: list[Tensor], over_layers: str) -> Tensor:
+    """Return the sum or the mean of the terms of all layers."""
+    stacked = torch.stack(terms)
+    return stacked.sum() if over_layers == "sum" else stacked.mean()
 
 
 def critic_loss(real: Tensor, fake: Tensor) -> Tensor:
@@ -73,10 +85,15 @@ def between(real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
     return (mix * real + (1 - mix) * fake).detach().requires_grad_()
 
 
-def slope_penalty(scores: Tensor, points: Tensor) -> Tensor:
-    """Return E[(|grad D(x)|_2 - 1)²], given the scores D(x) [B] of the points x [B,3,H,W]."""
+def slope_penalty(scores: Tensor, points: Tensor, where: Tensor | None = None) -> Tensor:
+    """Return E[(|grad D(x)|_2 - 1)²], given the scores D(x) [B] of the points x [B,3,H,W].
+
+    With `where` [B,1,H,W] the norm is over the pixels that it selects (1, else 0) alone.
+    """
     # The sum's gradient is each score's own, except for what batch norm mixes between images.
     (slopes,) = torch.autograd.grad(scores.float().sum(), points, create_graph=True)
+    if where is not None:
+        slopes = slopes * where
     penalty: Tensor = (slopes.flatten(1).norm(dim=1) - 1).square().mean()
     return penalty
 

@@ -7,6 +7,7 @@ import math
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,8 @@ class Trainer:
         """Train to the end of the budget and write the weights."""
         start = self._resume()
         active = self.accelerator.is_main_process
-        with TrainingLog(self.folder, self.learner.terms, start, active) as rows:
+        average = partial(self.accelerator.reduce, reduction="mean")
+        with TrainingLog(self.folder, self.learner.terms, start, active, average) as rows:
             if start == 0:
                 rows.write_scalars(0, self._scalars())
             for step, terms in self._steps(start):

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from baselines.contextual_attention.attention import contextual_attention
-from baselines.contextual_attention.learner import mean_error
 from baselines.contextual_attention.network import Critics, TwoStages
 from baselines.contextual_attention.table import Stages
 from bench.config import Model
@@ -213,12 +212,13 @@ def test_critics_look_at_all_and_at_the_square_around_the_hole() -> None:
     assert before[0] != after[0] and before[1] == after[1]
 
 
-def test_mean_error_is_over_the_selected_pixels(batch: Batch) -> None:
+def test_a_batch_without_any_hole_has_an_error_of_0_there(
+    learner: MakeLearner, batch: Batch
+) -> None:
     image, mask = batch
-    output = torch.rand_like(image)
-    where = mask.expand_as(image) == 1
-    assert torch.allclose(mean_error(output, image, mask), (output - image)[where].abs().mean())
-    assert mean_error(output, image, torch.zeros_like(mask)) == 0
+    terms = learner(METHOD).step(*lesson(image, torch.ones_like(mask)), 0)
+    assert terms["hole"] == 0 < terms["known"]
+    assert all(value.isfinite() for value in terms.values())
 
 
 def test_five_critic_steps_a_generator_step(learner: MakeLearner, batch: Batch) -> None:
@@ -248,24 +248,25 @@ def test_terms_are_those_of_the_paper(learner: MakeLearner, batch: Batch) -> Non
     image, mask = batch
     terms = taught.step(*lesson(image, mask), 0)
     with torch.no_grad():
-        coarse, fine = taught.generator(image, mask)
+        coarse, fine = (2 * x - 1 for x in taught.generator(image, mask))
+        image = 2 * image - 1  # the published objective is about images in [-1, 1]
         filled = composite(fine, image, mask)
         real, fake = taught.critics(image, mask), taught.critics(filled, mask)
     hole, known = (mask.expand_as(image) == value for value in (0, 1))
     error = [(x - image).abs() for x in (coarse, fine)]
     expected = {
         "hole": 1.2 * error[0][hole].mean() + error[1][hole].mean(),
-        "known": error[0][known].mean() + error[1][known].mean(),
+        "known": 1.2 * error[0][known].mean() + error[1][known].mean(),
         "adversarial": -fake.mean(1).sum(),
         "critic": (fake - real).mean(1).sum(),
     }
     for name, value in expected.items():
         assert torch.allclose(terms[name], value, atol=1e-6), name
-    total = terms["hole"] + terms["known"] + 0.001 * terms["adversarial"]
+    total = 1.2 * (terms["hole"] + terms["known"]) + 0.001 * terms["adversarial"]
     assert torch.allclose(terms["total"], total)
 
 
-def test_penalty_is_that_of_both_critics() -> None:
+def test_penalty_is_that_of_both_critics_in_the_hole() -> None:
     critics = Critics(64, 4).double()
     stream = torch.Generator().manual_seed(0)
     real, fake = torch.rand(2, 2, 3, 64, 64, generator=stream, dtype=torch.float64)
@@ -275,14 +276,15 @@ def test_penalty_is_that_of_both_critics() -> None:
     points = losses.between(real, fake, mix)
     assert torch.allclose(points, 0.25 * real + 0.75 * fake)
     for number, scores in enumerate(critics(points, mask)):
-        penalty = losses.slope_penalty(scores, points)
+        penalty = losses.slope_penalty(scores, points, 1 - mask)
         expected = 0.0
         for k in range(2):
             slope = torch.autograd.functional.jacobian(
                 lambda x, k=k, number=number: critics(x[None], mask[k : k + 1])[number, 0],
                 points[k].detach(),
             )
-            expected += (math.sqrt((slope**2).sum().item()) - 1) ** 2 / 2
+            inside = slope[:, mask[k, 0] == 0]  # the gradient in the hole alone
+            expected += (math.sqrt((inside**2).sum().item()) - 1) ** 2 / 2
         assert penalty.item() == pytest.approx(expected, rel=1e-4)
 
 

@@ -10,12 +10,16 @@ from torch import Tensor
 
 from baselines.pconv.learner import FINE_TUNING, total_variation
 from baselines.pconv.network import PartialConv, PConvUNet
-from bench.config import Model
+from baselines.pconv.objective import RANDOM_FEATURES, weights
+from bench.config import Model, override
+from bench.core.errors import UserError
 from bench.networks.holes import composite
 from bench.networks.initialisation import he, initialise
 from bench.networks.layer_table import Conv
-from bench.registry import find
-from tests.baselines.conftest import MakeLearner, moved, weights
+from bench.presets import preset
+from bench.registry import TrainedNetwork, find
+from tests.baselines import conftest
+from tests.baselines.conftest import MakeLearner, moved
 from tests.conftest import learns, lesson
 
 Batch = tuple[Tensor, Tensor]
@@ -162,9 +166,30 @@ def test_total_variation_is_that_of_the_dilated_hole(batch: Batch) -> None:
     assert 0 < dilated.mean() < 1
 
 
+@pytest.mark.parametrize("name", ["small", "paper"])
+def test_its_weights_and_betas_are_its_own(learner: MakeLearner, name: str) -> None:
+    changed = {"pixel": 9.0, "perceptual": 9.0, "style": 9.0, "betas": (0.1, 0.2)}
+    own = {"valid": 1, "hole": 6, "perceptual": 0.05, "style": 120, "variation": 0.1}
+    assert weights(override(preset(name), changed)) == own
+    for option, value in changed.items():
+        with pytest.raises(UserError, match=f"without effect on pconv: --{option}"):
+            find("pconv").check(override(preset(name), {option: value}))
+    groups = learner("pconv", betas=(0.1, 0.2)).optimizer.param_groups
+    assert {group["betas"] for group in groups} == {(0.9, 0.999)}
+
+
+def test_other_weights_on_random_features_are_told() -> None:
+    method = find("pconv")
+    assert isinstance(method, TrainedNetwork)
+    assert method.departures(preset("paper")) == {}
+    assert method.departures(preset("quick")) == {
+        "valid": 6.0, "hole": 36.0, "style": 10.0, "variation": 0.6
+    }  # fmt: skip
+
+
 def test_terms_are_those_of_the_paper(learner: MakeLearner, batch: Batch) -> None:
     image, mask = batch
-    taught = learner("pconv", pixel=1.0, perceptual=0.05, style=120.0)  # as in the paper preset
+    taught = learner("pconv")
     with torch.no_grad():
         output = taught.generator(image, mask)
         filled = composite(output, image, mask)
@@ -188,8 +213,7 @@ def test_terms_are_those_of_the_paper(learner: MakeLearner, batch: Batch) -> Non
     }
     for name, value in expected.items():
         assert terms[name].item() == pytest.approx(value, rel=1e-4), name
-    published = {"valid": 1, "hole": 6, "perceptual": 0.05, "style": 120, "variation": 0.1}
-    total = sum(published[name] * value for name, value in expected.items())
+    total = sum(RANDOM_FEATURES[name] * value for name, value in expected.items())
     assert terms["total"].item() == pytest.approx(total, rel=1e-4)
 
 
@@ -198,7 +222,7 @@ def test_fine_tuning_freezes_the_encoders_norms_alone(learner: MakeLearner, batc
     unet = taught.unet
     taught.step(*lesson(*batch), 9)
     assert taught.optimizer.param_groups[1]["lr"] == pytest.approx(2 * taught.config.training.lr)
-    before, statistics = weights(unet), unet.encoder_norms[1].running_mean.clone()
+    before, statistics = conftest.weights(unet), unet.encoder_norms[1].running_mean.clone()
     others = unet.decoder_norms[0].running_mean.clone()
     taught.step(*lesson(*batch), 10)  # the last of eleven
     assert taught.optimizer.param_groups[1]["lr"] == pytest.approx(taught.config.training.lr / 2)

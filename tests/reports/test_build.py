@@ -146,6 +146,15 @@ def test_the_lines_count_mask_families_by_bucket(tmp_path: Path) -> None:
     )
 
 
+def test_a_run_says_which_weights_are_not_the_published_ones(tmp_path: Path) -> None:
+    run = write_run(tmp_path, "pconv")
+    frame = records.read([run.records])
+    assert not any("published" in line for line in provenance.lines(frame, [run]))
+    write_json(run.identity, {"method": "pconv", "departures": {"valid": 6.0, "style": 10.0}})
+    *_, line = provenance.lines(frame, [run])
+    assert line.endswith(" Its own loss has other weights than published: valid 6, style 10.")
+
+
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of four runs."""

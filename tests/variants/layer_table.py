@@ -13,7 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Function = Callable[[Tensor], Tensor]
-RANGES = ((1.01, 6.0), (0.1, 3.0), (0.5, 2.0), (0.5, 2.0))
+INFINITY = float("inf")
+RANGES = {
+    "bell": ((-INFINITY, INFINITY), (-INFINITY, INFINITY), (0.0, INFINITY), (0.0, INFINITY)),
+    "released": ((1.01, 6.0), (0.1, 3.0), (0.5, 2.0), (0.5, 2.0)),
+}
 
 
 class Norm(NamedTuple):
@@ -40,11 +44,11 @@ class Network(NamedTuple):
     decoder_norms: list[Norm | None]
 
 
-def gaussian(a: Tensor, mu: Tensor, left: Tensor, right: Tensor) -> Function:
-    """Equation 9 with the released code's clamps."""
+def gaussian(a: Tensor, mu: Tensor, left: Tensor, right: Tensor, *, limits: str) -> Function:
+    """Equation 9, with bells that stay bells, or with the released code's clamps."""
     a, mu, left, right = (
-        value.reshape(()).clamp(*limits)
-        for value, limits in zip((a, mu, left, right), RANGES, strict=True)
+        value.reshape(()).clamp(*ends)
+        for value, ends in zip((a, mu, left, right), RANGES[limits], strict=True)
     )
 
     def attention(x: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.core.errors import UserError
 from variants.lbam.attention import (
     ACTIVATIONS,
     LIMITS,
@@ -147,8 +148,13 @@ def test_activations_of_table_2_are_the_plain_functions() -> None:
     assert ACTIVATIONS["lrelu"]()(x).tolist() == pytest.approx([-0.4, 0.0, 3.0])
 
 
+def test_unknown_limits_are_a_mistake_of_the_user() -> None:
+    with pytest.raises(UserError, match="unknown limits of gA 'relased'; did you mean released"):
+        GaussianAttention(limits="relased")
+
+
 def test_limits_are_the_released_codes() -> None:
-    assert LIMITS == {
+    assert LIMITS["released"] == {
         "a": (1.01, 6.0),
         "mu": (0.1, 3.0),
         "gamma_left": (0.5, 2.0),
@@ -171,12 +177,12 @@ def drive(
 
 @pytest.mark.parametrize("sign", [1.0, -1.0], ids=["down", "up"])
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
-@pytest.mark.parametrize("name", sorted(LIMITS))
+@pytest.mark.parametrize("name", sorted(LIMITS["released"]))
 def test_scalar_stays_within_its_limits_and_comes_back(
     name: str, optimizer: str, sign: float
 ) -> None:
-    module = GaussianAttention()
-    low, high = LIMITS[name]
+    module = GaussianAttention(limits="released")
+    low, high = LIMITS["released"][name]
     descent = OPTIMIZERS[optimizer](list(module.parameters()))
     outwards = drive(module, name, sign, descent, 60)
     assert all(low - 1e-6 <= value <= high + 1e-6 for value in outwards)
@@ -189,14 +195,35 @@ def test_scalar_stays_within_its_limits_and_comes_back(
 
 def test_scalar_that_starts_on_its_limit_can_leave_it() -> None:
     # As gamma does in the released code's reverse branch.
-    module = GaussianAttention(mu=1.0, gamma=0.5)
+    module = GaussianAttention(mu=1.0, gamma=0.5, limits="released")
     descent = OPTIMIZERS["sgd"](list(module.parameters()))
     assert drive(module, "gamma_left", -1.0, descent, 2)[-1] == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize("scalars", [(9.0, -4.0, 0.01, 50.0), (0.5, 4.0, 3.0, 0.1)])
+def test_every_bell_of_equation_9_is_one_where_the_paper_is_followed(
+    scalars: tuple[float, ...],
+) -> None:
+    xs = [-5.0, -3.9, 0.0, 0.4, 2.0, 4.5]
+    found = attention(*scalars).double()(torch.tensor(xs, dtype=torch.float64))
+    assert found.tolist() == pytest.approx(
+        [equation_9(x, *scalars) for x in xs], rel=1e-6, abs=1e-12
+    )
+
+
+def test_gammas_below_zero_make_no_valley_without_bound() -> None:
+    module = attention(1.1, 2.0, -0.5, -3.0)
+    assert module(torch.tensor([-1e4, -30.0, 30.0, 1e4])).tolist() == pytest.approx([1.1] * 4)
+    descent = OPTIMIZERS["sgd"](list(module.parameters()))
+    drive(module, "gamma_left", -1.0, descent, 4)
+    assert module.scalars()["gamma_left"].item() == pytest.approx(1.5)  # -0.5 + 4 steps of 0.5
 
 
 def test_attention_uses_the_held_scalars() -> None:
     x = torch.linspace(-2, 6, 81)
     outside, inside = attention(9.0, -4.0, 0.01, 50.0), attention(6.0, 0.1, 0.5, 2.0)
+    assert not torch.equal(outside(x), inside(x))
+    outside.limits = LIMITS["released"]
     assert torch.equal(outside(x), inside(x))
 
 
@@ -217,7 +244,7 @@ def test_gaussian_gradients_agree_with_finite_differences() -> None:
     module = GaussianAttention()
 
     def forward(x: Tensor, *scalars: Tensor) -> Tensor:
-        named = dict(zip(LIMITS, scalars, strict=True))
+        named = dict(zip(LIMITS["bell"], scalars, strict=True))
         found: Tensor = torch.func.functional_call(module, named, (x,))
         return found
 

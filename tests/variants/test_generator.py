@@ -30,6 +30,7 @@ SPECS = {
     "relu": replace(FULL, attention="relu"),
     "3x3": replace(FULL, mask_kernel=3),
     "without norm": replace(FULL, batch_norm=False),
+    "released limits": replace(FULL, limits="released"),
 }
 SMALL = Model(width=4, depth=4)
 
@@ -115,6 +116,7 @@ def by_layer_table(spec: Spec, network: Generator, image: Tensor, mask: Tensor) 
                         state[f"{scalars}.mu"],
                         state[f"{scalars}.gamma_left"],
                         state[f"{scalars}.gamma_right"],
+                        limits=spec.limits,
                     )
                 )
             else:
@@ -157,7 +159,7 @@ def test_size_of_the_papers_model(spec: Spec, count: int) -> None:
         assert learnable(Generator(Model(), spec)) == count
 
 
-@pytest.mark.parametrize("name", [*TABLE_2, "released"])
+@pytest.mark.parametrize("name", [*TABLE_2, "released", "released-recipe"])
 def test_closed_form_count_is_that_of_the_built_network(name: str) -> None:
     method = find(name)
     for width, depth in [(4, 2), (8, 3), (6, 4), (16, 6), (32, 7), (5, 9)]:

@@ -11,11 +11,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from bench.cli.methods import of_family
 from bench.config import Model
 from bench.core.errors import UserError
 from bench.core.references import resolve
 from bench.networks import weights
-from bench.registry import ImportedWeights, find
+from bench.registry import ImportedWeights, TrainedNetwork, find
 from tests.variants import layer_table
 from tests.variants.layer_table import Branch, Network, Norm
 from variants.released import load
@@ -94,7 +95,9 @@ def by_layer_table(state: State, image: Tensor, mask: Tensor) -> Tensor:
         return Branch(
             [state[f"{name}.{filters}.weight"] for name in names],
             [
-                layer_table.gaussian(*(state[f"{name}.activationFuncG_A.{s}"] for s in SCALARS))
+                layer_table.gaussian(
+                    *(state[f"{name}.activationFuncG_A.{s}"] for s in SCALARS), limits="released"
+                )
                 for name in names
             ],
         )
@@ -185,7 +188,21 @@ def test_released_is_a_variant_that_is_not_trained() -> None:
     assert isinstance(method, ImportedWeights)
     assert resolve(method.load) is load
     assert method.parameters(Model()) == 68_304_948
-    assert method.differs == {"batch_norm": False, "reverse_start": (1.0, 0.5)}
+    assert method.differs == {"batch_norm": False, "reverse_start": (1.0, 0.5),
+                              "limits": "released"}  # fmt: skip
+
+
+def test_the_released_recipe_is_trained_with_the_released_network_where_it_is_named() -> None:
+    recipe = find("released-recipe", "variant")
+    assert isinstance(recipe, TrainedNetwork)
+    assert recipe.differs == find("released").differs
+    assert recipe not in of_family("variant") and find("full") in of_family("variant")
+    network = recipe.build(Model(width=4, depth=4))
+    scalars = {name: p.item() for name, p in network.named_parameters() if not p.dim()}
+    assert scalars["mask_branch.levels.0.attention.mu"] == 2.0
+    assert scalars["reverse_branch.levels.0.attention.mu"] == 1.0
+    assert scalars["reverse_branch.levels.0.attention.gamma_left"] == 0.5
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
 
 
 @pytest.mark.parametrize("name", sorted(released_shapes()))

@@ -40,6 +40,7 @@ def test_full_is_the_papers_model() -> None:
     assert (FULL.mask_kernel, FULL.attention, FULL.mask_update) == (4, "gaussian", "power")
     assert (FULL.learned_masks, FULL.reverse, FULL.adversarial) == (True, True, True)
     assert (FULL.batch_norm, FULL.reverse_start) == (True, (2.0, 1.0))
+    assert FULL.limits == "bell"
 
 
 def test_registry_finds_the_eight_in_the_papers_order() -> None:

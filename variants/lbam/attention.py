@@ -5,18 +5,29 @@ They are equations 4, 5, 8 and 9.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from bench.core.errors import unknown
+
 ALPHA = 0.8
 """Exponent of the mask update (equation 8)."""
 SLOPE_FLOOR = 1e-6
 """Input below which gM's slope is held constant, since the slope of x^0.8 is infinite at 0."""
-LIMITS = {"a": (1.01, 6.0), "mu": (0.1, 3.0), "gamma_left": (0.5, 2.0), "gamma_right": (0.5, 2.0)}
-"""Ranges to which the released code clamps the parameters of gA."""
+ANY, NOT_NEGATIVE = (-math.inf, math.inf), (0.0, math.inf)
+LIMITS: dict[str, dict[str, tuple[float, float]]] = {
+    "bell": {"a": ANY, "mu": ANY, "gamma_left": NOT_NEGATIVE, "gamma_right": NOT_NEGATIVE},
+    "released": {
+        "a": (1.01, 6.0), "mu": (0.1, 3.0), "gamma_left": (0.5, 2.0), "gamma_right": (0.5, 2.0)
+    },
+}  # fmt: skip
+"""Ranges to which the scalars of gA are clamped, by their name in `Spec`. Equation 9 states none,
+but trained gammas fall below 0, where its bells become valleys without bound and end in NaN. `bell`
+prevents this and nothing else; `released` is the released code's."""
 
 
 class _MaskUpdate(torch.autograd.Function):
@@ -86,19 +97,24 @@ def bounded(x: Tensor, low: float, high: float) -> Tensor:
 class GaussianAttention(nn.Module):
     """The attention gA (equation 9): a·exp(-γl(x-μ)²) for x < μ, else 1 + (a-1)·exp(-γr(x-μ)²).
 
-    a, μ, γl and γr are learnable scalars, clamped to `LIMITS` where they are used.
+    a, μ, γl and γr are learnable scalars, clamped to the named `LIMITS` where they are used.
     """
 
-    def __init__(self, a: float = 1.1, mu: float = 2.0, gamma: float = 1.0) -> None:
+    def __init__(
+        self, a: float = 1.1, mu: float = 2.0, gamma: float = 1.0, limits: str = "bell"
+    ) -> None:
         super().__init__()
+        if limits not in LIMITS:
+            raise unknown("limits of gA", limits, LIMITS)
+        self.limits = LIMITS[limits]
         self.a = nn.Parameter(torch.tensor(a))
         self.mu = nn.Parameter(torch.tensor(mu))
         self.gamma_left = nn.Parameter(torch.tensor(gamma))
         self.gamma_right = nn.Parameter(torch.tensor(gamma))
 
     def scalars(self) -> dict[str, Tensor]:
-        """Return a, mu, gamma_left and gamma_right, clamped to `LIMITS`."""
-        return {name: bounded(getattr(self, name), *LIMITS[name]) for name in LIMITS}
+        """Return a, mu, gamma_left and gamma_right, clamped."""
+        return {name: bounded(getattr(self, name), *ends) for name, ends in self.limits.items()}
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the attention map, which has the shape of the convolved mask `x`."""

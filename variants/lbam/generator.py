@@ -159,7 +159,7 @@ class Generator(nn.Module):
 def _attention(spec: Spec, start: tuple[float, float]) -> nn.Module:
     """Build a level's attention; gA alone has initial (mu, gamma), `start`."""
     if spec.attention == "gaussian":
-        return GaussianAttention(mu=start[0], gamma=start[1])
+        return GaussianAttention(mu=start[0], gamma=start[1], limits=spec.limits)
     return _activation(spec.attention)
 
 

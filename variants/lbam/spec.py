@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.config import Model
 from bench.core.errors import unknown
@@ -37,6 +37,8 @@ class Spec:
     """Whether the decoder has reverse attention (equations 12, 13); otherwise it is 1."""
     reverse_start: tuple[float, float] = (2.0, 1.0)
     """Initial (mu, gamma) of gA in the reverse branch; the released code starts at (1, 0.5)."""
+    limits: Literal["bell", "released"] = "bell"
+    """Ranges of gA's scalars: gammas of at least 0, or the narrow ranges of the released code."""
     adversarial: bool = True
     """Whether the adversarial loss is part of the objective (equation 17)."""
     batch_norm: bool = True
@@ -78,12 +80,20 @@ LIMITS = "bench.networks.limits:unet_bottleneck"
 """Reference to the check of settings that a variant cannot work with."""
 
 
-def variant(name: str, summary: str, *, load: Reference | None = None, **differs: Any) -> Method:
+def variant(
+    name: str,
+    summary: str,
+    *,
+    load: Reference | None = None,
+    only_named: bool = False,
+    **differs: Any,
+) -> Method:
     """Register the variant of LBAM that differs from the paper's in the named fields of `Spec`.
 
     One call in one new file of `variants/` adds a variant. With `load`, a reference to a function
-    that loads weights from elsewhere, the variant is measured and not trained. A name that is no
-    field is a `UserError`. The attention may be any callable, such as this one:
+    that loads weights from elsewhere, the variant is measured and not trained. With `only_named` it
+    is no part of the ablation, unless it is asked for. A name that is no field is a `UserError`.
+    The attention may be any callable, such as this one:
 
         def softplus():
             from torch import nn  # here inside, so that `python -m bench list` stays fast
@@ -107,6 +117,7 @@ def variant(name: str, summary: str, *, load: Reference | None = None, **differs
         "parameters": spec.parameters,
         "differs": differs,
         "views": "variants.lbam.views:views",
+        "only_named": only_named,
     }
     if load is not None:
         return register(ImportedWeights(**shared, load=load))

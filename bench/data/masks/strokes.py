@@ -18,8 +18,9 @@ MOST_STROKES = 12
 def strokes(stream: np.random.Generator, size: int, holes: int) -> Mask:
     """Draw strokes until the hole has about the wanted number of pixels.
 
-    At 256 px: 4-11 vertices a stroke, turns of 2pi/5 ± U(0, 2pi/15), lengths N(diagonal/8, half of
-    it), widths U(12, 40).
+    At 256 px: 4-11 segments a stroke, lengths N(diagonal/8, half of it) up to diagonal/4, widths
+    U(12, 40). Directions are 2pi/5 ± U(0, 2pi/15) against the x-axis, in turn on either side of it.
+    The flips of the published code have no effect there, and are left out.
     """
     pieces = [piece for _ in range(MOST_STROKES) for piece in _stroke(stream, size)]
     return first_pieces(pieces, size, holes)
@@ -29,13 +30,13 @@ def _stroke(stream: np.random.Generator, size: int) -> list[Piece]:
     """Draw one stroke; return its segments."""
     diagonal = np.hypot(size, size)
     x, y = stream.uniform(0, size, 2)
-    heading = stream.uniform(0, 2 * np.pi)
+    steepest, flattest = 2 * np.pi / 5 + np.array([1, -1]) * stream.uniform(0, 2 * np.pi / 15, 2)
     width = stream.uniform(12, 40) * size / 256
     segments: list[Piece] = []
     for vertex in range(int(stream.integers(4, 12))):
-        turn = 2 * np.pi / 5 + stream.uniform(-2 * np.pi / 15, 2 * np.pi / 15)
-        heading += turn if vertex % 2 else -turn
-        length = max(0.0, stream.normal(diagonal / 8, diagonal / 16))
+        angle = stream.uniform(flattest, steepest)
+        heading = angle if vertex % 2 else -angle
+        length = np.clip(stream.normal(diagonal / 8, diagonal / 16), 0, diagonal / 4)
         start = (x, y)
         x = float(np.clip(x + length * np.cos(heading), 0, size))
         y = float(np.clip(y + length * np.sin(heading), 0, size))

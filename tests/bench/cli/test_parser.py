@@ -5,8 +5,9 @@ from argparse import Namespace
 
 import pytest
 
-from bench.cli.options import given
+from bench.cli.options import config, given
 from bench.cli.parser import COMMANDS, build_parser, main
+from bench.core.errors import UserError
 from bench.registry import find
 
 EXAMPLES = [
@@ -54,6 +55,15 @@ def test_help_shows_what_people_use_first(command: str, capsys: pytest.CaptureFi
     assert len(short.splitlines()) < 60 < len(whole.splitlines())
     assert "--preset" in short and "examples:" in short and "more options: --help-all" in short
     assert "--lpips-weights" in whole and "--lpips-weights" not in short
+
+
+def test_an_objective_sets_what_no_option_says() -> None:
+    usual = config(parsed("run --variant full")).objective
+    assert (usual.hole, usual.over_layers) == (1.0, "mean")
+    released = config(parsed("run --variant full --hole 3 --objective released")).objective
+    assert (released.hole, released.perceptual, released.over_layers) == (3.0, 0.01, "sum")
+    with pytest.raises(UserError, match="invalid choice: 'relased'"):
+        parsed("run --variant full --objective relased")
 
 
 def test_an_option_is_given_only_where_it_was_typed() -> None:

@@ -66,6 +66,17 @@ def test_where_data_lies_is_not_part_of_the_identity(tmp_path: Path) -> None:
     assert identities[0] == identities[1]
 
 
+def test_weights_other_than_published_are_recorded_and_part_no_runs(tmp_path: Path) -> None:
+    config = override(preset("quick"), SMALL)
+    methods = (find("pconv"), find("pconv-common"))
+    pconv, common = (Experiment(m, m.relevant(config), tmp_path).execute() for m in methods)
+    assert pconv.read_identity()["departures"] == {
+        "valid": 6.0, "hole": 36.0, "style": 10.0, "variation": 0.6
+    }  # fmt: skip
+    assert common.read_identity()["departures"] == {}
+    assert "departures" not in pconv.settings
+
+
 def test_a_run_trained_in_bf16_is_measured_in_single_precision(tmp_path: Path) -> None:
     # accelerate wraps a network's forward in autocast for good.
     config = override(preset("quick"), {**SMALL, "precision": "bf16"})

@@ -121,6 +121,29 @@ def test_two_processes_train_one_run(tmp_path: Path, tiny: list[str]) -> None:
     assert len(_losses(run.path / "log.csv")) == 7
 
 
+@pytest.mark.slow
+def test_two_processes_log_what_one_does(tmp_path: Path, tiny: list[str]) -> None:
+    """Contextual attention has no batch norm, which alone sees the images of its own process."""
+    words = ["-m", "bench", "run", "--baseline", "contextual-attention", *tiny, "--batch-size", "4",
+             "--steps", "3", "--log-every", "1"]  # fmt: skip
+    depth = words.index("--depth")
+    del words[depth : depth + 2]  # it has none
+    launcher = shutil.which("torchrun", path=str(Path(sys.executable).parent)) or "torchrun"
+    two = [launcher, "--standalone", "--nproc-per-node", "2"]
+    logs = []
+    for name, start in (("one", [sys.executable]), ("two", two)):
+        out = ["--out", str(tmp_path / name)]
+        environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+        subprocess.run([*start, *words, *out], check=True, capture_output=True, env=environment)
+        logs.append(_losses(tmp_path / name / "contextual-attention-quick-seed0" / "log.csv"))
+    (header, *one), (_, *other) = logs
+    assert header == ["step", "critic", "penalty", "hole", "known", "adversarial", "total"]
+    assert len(one) == len(other) == 3
+    for row, twin in zip(one, other, strict=True):
+        expected = pytest.approx([float(x) for x in row], rel=2e-3, abs=2e-5)
+        assert [float(x) for x in twin] == expected
+
+
 def _losses(path: Path) -> list[list[str]]:
     """Rows without the speed, which differs between any two runs."""
     rows = [line.split(",") for line in path.read_text().splitlines()]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from tests.bench.training.test_common import batch, learner, tiny
 from tests.conftest import lesson
@@ -28,6 +30,20 @@ def test_a_saturated_critic_is_warned_about(
     text = learner(tiny(**changes)).warning({"step": 1, "real": real, "fake": fake})
     assert bool(text) == warns
     assert not warns or "--critic-end linear" in text
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_processes_share_the_draws_of_one(world: int) -> None:
+    taught = learner(tiny())
+    images = torch.zeros(6, 3, 8, 8)
+    one = taught.mix(images, 17)
+    assert one.shape == (6, 1, 1, 1) and not torch.equal(one, taught.mix(images, 18))
+    shares = []
+    for rank in range(world):
+        taught.accelerator = SimpleNamespace(process_index=rank, num_processes=world)
+        shares.append(taught.mix(images[rank::world], 17))
+        assert torch.equal(shares[-1], one[rank::world])
+    assert sum(map(len, shares)) == 6
 
 
 @pytest.mark.parametrize("adversarial", [0.0, 0.1])

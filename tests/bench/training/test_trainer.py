@@ -77,6 +77,18 @@ def test_a_million_steps_are_written_in_full(tmp_path: Path) -> None:
     assert folder.log.read_text().splitlines()[1].startswith("1234567,")
 
 
+def test_a_row_holds_the_means_over_all_processes(tmp_path: Path) -> None:
+    other = torch.tensor([5.0, 7.0])  # the means of the other process
+
+    def average(means: torch.Tensor) -> torch.Tensor:
+        return (means + other) / 2
+
+    with TrainingLog(RunFolder(tmp_path), ["hole", "style"], 0, average=average) as log:
+        log.add(1, {"hole": torch.tensor(1.0), "style": torch.tensor(3.0)}, images=2)
+        row = log.write()
+    assert (row["hole"], row["style"]) == (3.0, 5.0)
+
+
 def test_only_the_first_process_writes_a_log(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     with TrainingLog(folder, ["pixel"], 0, active=False) as log:
