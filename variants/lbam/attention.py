@@ -26,8 +26,9 @@ LIMITS: dict[str, dict[str, tuple[float, float]]] = {
     },
 }  # fmt: skip
 """Ranges to which the scalars of gA are clamped, by their name in `Spec`. Equation 9 states none,
-but trained gammas fall below 0, where its bells become valleys without bound and end in NaN. `bell`
-prevents this and nothing else; `released` is the released code's."""
+but gammas fall with training, and below 0 its bells become valleys without bound: two of two
+trainings at a rate of 1e-2 ended in NaN. `bell` prevents this and nothing else; `released` is the
+released code's."""
 
 
 class _MaskUpdate(torch.autograd.Function):
