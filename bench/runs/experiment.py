@@ -39,7 +39,7 @@ from bench.training.trainer import Trainer, make_accelerator
 
 log = logging.getLogger(__name__)
 Work = Literal["nothing", "measurement", "training"]
-"""What is left to do for a run; a training is followed by a measurement."""
+"""Steps that a run still needs; a training is followed by a measurement."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class MaskList(ABC):
     @property
     @abstractmethod
     def digest(self) -> str:
-        """What the masks are, wherever they lie; part of the identity of a training."""
+        """Identify the masks, wherever they lie; this is part of the identity of a training."""
 
     @property
     @abstractmethod

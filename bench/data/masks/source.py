@@ -29,7 +29,7 @@ class MaskSource(Protocol):
 
     @property
     def digest(self) -> str:
-        """What the masks are, wherever they lie; part of the identity of a training."""
+        """Identify the masks, wherever they lie; this is part of the identity of a training."""
 
     def training(self, size: int, ratio: tuple[float, float], seed: int, position: int) -> Mask:
         """Return the mask at one position of the training sequence, [size,size].
