@@ -2,7 +2,16 @@
 
 import sys
 
-from bench.cli.parser import main
+from bench.core.interrupts import leave_at_interrupt
+
+
+def main() -> int:
+    """Run one command and return its exit code; Ctrl-C ends it with one line, imports included."""
+    leave_at_interrupt()
+    from bench.cli.parser import main
+
+    return main()
+
 
 if __name__ == "__main__":
     sys.exit(main())

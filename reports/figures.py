@@ -12,10 +12,10 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
 
 from bench.core.files import replacing
 from bench.core.run_folder import PairPictures
+from reports.pictures import read_picture
 
 # The backend must be chosen before pyplot is imported; this one needs no display.
 mpl.use("Agg")
@@ -145,8 +145,7 @@ def _frame(
 
 
 def _show(axis: Axes, file: Path) -> None:
-    with Image.open(file) as picture:
-        axis.imshow(picture)
+    axis.imshow(read_picture(file))
     axis.set(xticks=[], yticks=[])
 
 

@@ -6,6 +6,7 @@ import argparse
 
 from bench.cli import methods, options
 from bench.cli.arguments import Parser
+from bench.core.rank import is_first
 
 EXAMPLES = """examples:
   python -m bench ablate
@@ -23,10 +24,10 @@ def add_options(parser: Parser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run the variants, one after the other, and print their report."""
-    if args.variants:
-        variants = methods.named(args.variants, "variant")
-    else:
+    if args.variants is None:
         variants = methods.of_family("variant")
+    else:
+        variants = methods.named(methods.names_in(args.variants, "--variants"), "variant")
     config = options.config(args)
     from bench.core.device import tune_cpu
 
@@ -34,7 +35,7 @@ def execute(args: argparse.Namespace) -> int:
     from reports import build
 
     runs, failed = methods.run_all(variants, config, args)
-    if runs and methods.first_process():
+    if runs and is_first():
         out = args.out / "ablation"
         print(f"\n{build.ablation(runs, out)}\ntable and plots: {out}")
     return methods.report_failed(failed)

@@ -6,6 +6,7 @@ import argparse
 
 from bench.cli import methods, options
 from bench.cli.arguments import Parser
+from bench.core.rank import is_first
 
 EXAMPLES = """examples:
   python -m bench compare
@@ -27,10 +28,10 @@ def execute(args: argparse.Namespace) -> int:
     """Run the methods, one after the other, measure their costs and print their report."""
     from bench.registry import reference
 
-    if args.methods:
-        compared = methods.named(args.methods)
-    else:
+    if args.methods is None:
         compared = [reference(), *methods.of_family("baseline")]
+    else:
+        compared = methods.named(methods.names_in(args.methods, "--methods"))
     config = options.config(args)
     from bench.core.device import tune_cpu
 
@@ -39,7 +40,7 @@ def execute(args: argparse.Namespace) -> int:
     from reports import build
 
     runs, failed = methods.run_all(compared, config, args)
-    if runs and methods.first_process():
+    if runs and is_first():
         for run in runs:
             cost.of_run(run)
         out = args.out / "comparison"

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from bench.cli.options import given
-from bench.config import Config, Model
+from bench.config import Config, Model, flag_of
 from bench.core.errors import UserError
+from bench.core.rank import is_first
+from bench.presets import changes
 from bench.registry import Family, ImportedWeights, Method, discover, find
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 def chosen(args: argparse.Namespace) -> Method | None:
     """Return the method of --variant or --baseline, where one is given."""
     for family in get_args(Family):
-        if getattr(args, family):
+        if getattr(args, family) is not None:
             return find(getattr(args, family), family)
     return None
 
@@ -35,9 +37,28 @@ def runnable(method: Method) -> Method:
     return method
 
 
-def named(names: str, family: Family | None = None) -> list[Method]:
-    """Return the methods of comma-separated names, which must be runnable."""
-    return [runnable(find(name.strip(), family)) for name in names.split(",")]
+def check(method: Method, config: Config, args: argparse.Namespace) -> None:
+    """Raise a `UserError` for settings that the method cannot work with, or that it ignores."""
+    # An option that differs from the preset and was not typed was set by --objective.
+    if method.ignores & changes(config).keys() - given(args).keys():
+        raise UserError(
+            f"--objective {args.objective} sets options without effect on {method.name}, which has "
+            "losses of its own; leave it out"
+        )
+    method.check(config)
+
+
+def names_in(text: str, flag: str) -> list[str]:
+    """Return comma-separated names; an empty one is a `UserError` that names the option."""
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise UserError(f"{flag} '{text}' lacks a name; give names separated by commas")
+    return names
+
+
+def named(names: Sequence[str], family: Family | None = None) -> list[Method]:
+    """Return the methods of some names, which must be runnable."""
+    return [runnable(find(name, family)) for name in names]
 
 
 def of_family(family: Family) -> list[Method]:
@@ -62,13 +83,13 @@ def run_all(
         try:
             experiment = Experiment(method, method.relevant(config), args.out)
             runs.append(experiment.execute(args.redo))
+            if is_first():
+                build.run_report(runs[-1])
         except UserError as error:
             failed.append(f"{method.name}: {error}")
-        except Exception as error:  # a method's own code; the others must still be run
+        # A method is anybody's code and may fail in any way; the others must still be run.
+        except (Exception, SystemExit) as error:
             failed.append(f"{method.name}: {type(error).__name__}: {error}")
-    if first_process():
-        for run in runs:
-            build.run_report(run)
     return runs, failed
 
 
@@ -79,13 +100,6 @@ def report_failed(failed: Sequence[str]) -> int:
     return 2 if failed else 0
 
 
-def first_process() -> bool:
-    """Whether this is the process that writes, of several that train one run."""
-    from accelerate import PartialState
-
-    return bool(PartialState().is_main_process)
-
-
 def weights(args: argparse.Namespace, start: Config) -> tuple[Method, Config, Path]:
     """Return method, config and weights file, from --run or from a method's name and --weights.
 
@@ -93,18 +107,18 @@ def weights(args: argparse.Namespace, start: Config) -> tuple[Method, Config, Pa
     """
     method = chosen(args)
     if args.run and method is None:
-        from bench.core.run_folder import RunFolder
         from bench.runs.experiment import load_run
+        from bench.runs.run import Run
 
         for option in Model.__dataclass_fields__:
             if option in given(args):
                 raise UserError(
-                    f"--{option.replace('_', '-')} has no effect with --run: {args.run} knows the "
+                    f"{flag_of(option)} has no effect with --run: {args.run} knows the "
                     "size of its network; leave it out"
                 )
-        folder = RunFolder(args.run)
-        method, config = load_run(folder)
-        return method, config, args.weights or folder.weights
+        run = Run(args.run)
+        method, config = load_run(run)
+        return method, config, args.weights or run.weights
     if args.weights and method and not args.run:
         return method, start, args.weights
     raise UserError(

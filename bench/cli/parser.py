@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ from bench.cli import (
 )
 from bench.cli.arguments import Parser
 from bench.core.errors import UserError, unknown
+from bench.core.interrupts import INTERRUPTED, Stopped
+from bench.core.rank import is_first
 
 
 class Command(Protocol):
@@ -49,23 +52,44 @@ COMMANDS: dict[str, dict[str, Command]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
-    0 is success, 1 a check that failed, 2 a mistake in the input, 130 an interruption.
+    0 is success, 1 a check that failed, 2 a mistake in the input, 130 an interruption by Ctrl-C,
+    and 75 a training that a signal stopped, to go on later.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    logging.getLogger("bench").setLevel(logging.INFO)
+    _set_up_output()
     try:
         args = _parse(sys.argv[1:] if argv is None else list(argv))
         code: int = args.execute(args)
         return code
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _say(f"error: {error}")
         return 2
     except OSError as error:
-        print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        name = f"{error.filename}: " if error.filename else ""
+        _say(f"error: {name}{error.strerror or error}")
         return 2
+    except Stopped as stop:
+        _say(f"\n{stop}")
+        return stop.code
     except KeyboardInterrupt:
-        print("\ninterrupted; the same command continues from the last checkpoint", file=sys.stderr)
-        return 130
+        _say("\ninterrupted; the same command goes on from the last checkpoint")
+        return INTERRUPTED
+
+
+def _set_up_output() -> None:
+    """Set up the log, and streams that print any name of a file."""
+    first = is_first()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    logging.getLogger("bench").setLevel(logging.INFO if first else logging.ERROR)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that is no text, or a terminal without ±, is printed by its codes.
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _say(text: str) -> None:
+    """Print a last word, once: of several processes all meet the same mistake in the options."""
+    if is_first():
+        print(text, file=sys.stderr)
 
 
 def build_parser() -> tuple[Parser, dict[str, Parser]]:

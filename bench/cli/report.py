@@ -30,36 +30,55 @@ def add_options(parser: Parser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Write the report of every run, and of all runs together."""
-    from bench.runs.run import find
+    from bench.runs.run import find, sound
     from reports import build
 
-    finished = [run for run in find(args.out) if run.progress == "finished"]
+    readable, damaged = sound(find(args.out))
+    finished, unpictured = _pictured(readable, args.out)
+    left_out = [*damaged, *unpictured]
     if not finished:
-        raise UserError(f"no finished run in {args.out}; make one with `python -m bench run`")
-    _restore_pictures([run for run in finished if not run.pictured], args.out)
+        raise UserError(
+            "; ".join(left_out)
+            or f"no finished run in {args.out}; make one with `python -m bench run`"
+        )
     for run in finished:
         build.run_report(run)
     out = args.out / "report"
     print(f"{build.everything(finished, out)}\ntables and plots: {out}")
     if args.image or args.mask:
         print(f"object removal: {_remove_object(args, finished, out / 'removal')}")
-    return 0
+    for text in left_out:
+        print(f"left out: {text}", file=sys.stderr)
+    return 2 if left_out else 0
 
 
-def _restore_pictures(runs: Sequence[Run], root: Path) -> None:
-    """Make missing pictures again; a run whose test images are gone is reported without."""
-    if not runs:
-        return
+def _pictured(runs: Sequence[Run], root: Path) -> tuple[list[Run], list[str]]:
+    """Make pictures again that are missing or damaged; return the runs, and those left out.
+
+    A run whose test images are gone is reported without pictures, but never with damaged ones.
+    """
+    kept, left_out = [], []
+    for run in runs:
+        try:
+            if not run.pictured:
+                _restore_pictures(run, root)
+        except UserError as error:
+            if run.pictures.path.exists():
+                left_out.append(f"{run.name}: its pictures are incomplete or damaged, and {error}")
+                continue
+            print(f"warning: no pictures of {run.name}: {error}", file=sys.stderr)
+        kept.append(run)
+    return kept, left_out
+
+
+def _restore_pictures(run: Run, root: Path) -> None:
     from bench.core.device import tune_cpu
 
     tune_cpu()
     from bench.runs.experiment import restore_pictures
 
-    for run in runs:
-        try:
-            restore_pictures(run, root / ".cache")
-        except UserError as error:
-            print(f"warning: no pictures of {run.name}: {error}", file=sys.stderr)
+    print(f"{run.name}: pictures are missing or damaged, and made again", file=sys.stderr)
+    restore_pictures(run, root / ".cache")
 
 
 def _remove_object(args: argparse.Namespace, runs: Sequence[Run], out: Path) -> Path:

@@ -6,6 +6,7 @@ import argparse
 
 from bench.cli import methods, options
 from bench.cli.arguments import Parser
+from bench.core.rank import is_first
 
 EXAMPLES = """examples:
   python -m bench run --variant forward
@@ -28,7 +29,7 @@ def execute(args: argparse.Namespace) -> int:
     """Run the method; print its table, and where its plot and pictures are."""
     method, config = methods.chosen(args), options.config(args)
     assert method is not None  # argparse wants one of the two
-    methods.runnable(method).check(config)
+    methods.check(methods.runnable(method), config, args)
     from bench.core.device import tune_cpu
 
     tune_cpu()
@@ -36,7 +37,7 @@ def execute(args: argparse.Namespace) -> int:
     from reports import build
 
     finished = Experiment(method, config, args.out).execute(args.redo)
-    if methods.first_process():
+    if is_first():
         print(f"\n{build.run_report(finished)}")
         print(f"plot: {build.plot_of(finished)}\npictures: {build.grid_of(finished)}")
     return 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.cli.arguments import Parser
+from bench.cli.arguments import Parser, whole_number
+from bench.cli.methods import names_in
 from bench.core.errors import UserError
 
 
@@ -24,9 +25,13 @@ def add_options(parser: Parser) -> None:
         help="folders of runs, or runs themselves (default: runs)",
     )
     make_options.add_argument("--methods", help="comma-separated; default: all with pictures")
-    make_options.add_argument("--questions", type=int, default=30, help="how many (default: 30)")
     make_options.add_argument(
-        "--seed", type=int, help="seed of pairs and orders; default: a secret one is drawn"
+        "--questions", type=whole_number(1, 10_000), default=30, help="how many (default: 30)"
+    )
+    make_options.add_argument(
+        "--seed",
+        type=whole_number(0, 2**63 - 1),
+        help="seed of pairs and orders; default: a secret one is drawn",
     )
     make_options.add_argument(
         "--to",
@@ -51,15 +56,18 @@ def execute(args: argparse.Namespace) -> int:
 
 def make(args: argparse.Namespace) -> int:
     """Write the page and its key."""
-    from bench.runs.run import Run, find
+    from bench.runs.run import Run, find, of_pictures, sound
     from reports.study.make import make as make_study
 
-    found = [run for folder in args.runs for run in find(folder) or [Run(folder)]]
-    finished = [run for run in found if run.progress == "finished"]
+    finished, damaged = sound(run for folder in args.runs for run in find(folder) or [Run(folder)])
+    if damaged:
+        raise UserError("; ".join(damaged))
     if not finished:
         looked = ", ".join(map(str, args.runs))
         raise UserError(f"no finished run in {looked}; make one with `python -m bench run`")
-    methods = [name.strip() for name in args.methods.split(",")] if args.methods else []
+    for run in finished:
+        run.check(of_pictures)
+    methods = [] if args.methods is None else names_in(args.methods, "--methods")
     print(make_study(finished, args.to, methods, args.questions, args.seed))
     return 0
 

@@ -17,7 +17,7 @@ from bench.networks.initialisation import initialise
 from bench.presets import preset
 from bench.registry import Algorithm, ImportedWeights, Method, TrainedNetwork
 from bench.training.learner import Learner
-from bench.training.trainer import make_accelerator
+from bench.training.processes import make_accelerator
 
 SMALL = {
     "size": 64, "resize": 64, "width": 8, "depth": 4, "critic_width": 4, "batch_size": 2,

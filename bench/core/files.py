@@ -23,16 +23,24 @@ def replacing(path: Path) -> Iterator[Path]:
     # The same folder is the same file system, where replacing a file is one indivisible step.
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        # Or a power cut could leave the new name with none of the bytes.
-        sync(temporary)
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            # Or a power cut could leave the new name with none of the bytes.
+            sync(temporary)
+            temporary.replace(path)
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Make a `UserError` that names `path` of an error in writing it; a full disk has no name."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def sync(path: Path) -> None:
@@ -46,7 +54,7 @@ def sync(path: Path) -> None:
 
 def sweep(folder: Path) -> None:
     """Remove the temporary files that killed processes left below a folder."""
-    for path in folder.rglob(".*.tmp*"):
+    for path in list(folder.rglob(".*.tmp*")):
         remove(path)
 
 
@@ -75,5 +83,5 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"no file {path}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error

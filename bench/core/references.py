@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
+
+from bench.core.errors import UserError
 
 Reference = str | Callable[..., Any]
 """A text `"package.module:attribute"`, or the attribute itself where its import is cheap."""
 
 
 def resolve(reference: Reference) -> Any:
-    """Return the attribute that a reference names; its module is imported."""
+    """Return the attribute that a reference names; its module is imported.
+
+    A module or an attribute that is not there is a `UserError` that names it.
+    """
     if not isinstance(reference, str):
         return reference
-    module, _, attribute = reference.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    module, attribute = load(module_of(reference)), attribute_of(reference)
+    if not hasattr(module, attribute):
+        raise UserError(f"the reference '{reference}' leads nowhere: no such name in the module")
+    return getattr(module, attribute)
+
+
+def load(name: str) -> ModuleType:
+    """Import a module; a `UserError` in one line names it, in whatever way the import fails."""
+    try:
+        return importlib.import_module(name)
+    # A module may be anybody's code and fail in any way, sys.exit among them.
+    except (Exception, SystemExit) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{name} cannot be imported: {type(error).__name__}: {reason}") from error
 
 
 def module_of(reference: Reference) -> str:

@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
 from bench.core.errors import UserError, unknown
+from bench.core.references import load
 
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")
@@ -24,7 +25,8 @@ class Registry(Generic[Item]):
     for a folder, that is its `__init__.py`. The second are those that installed packages name by
     entry points of the group `group`. So adding a definition means adding a file, and no list is
     edited. A module that cannot be imported causes a warning, and its failure is part of the error
-    about an unknown name, since the name may be defined in it.
+    about an unknown name, since the name may be defined in it. A name that is defined twice causes
+    a warning too, and means neither definition: nobody can tell which was meant.
     """
 
     def __init__(self, kind: str, packages: Sequence[str], group: str) -> None:
@@ -32,16 +34,16 @@ class Registry(Generic[Item]):
         self._items: dict[str, Item] = {}
         self._modules: dict[str, str] = {}
         self._broken: dict[str, str] = {}
+        self._again: dict[str, str] = {}  # the second module of a name that is defined twice
 
     def add(self, name: str, item: Item) -> Item:
-        """Add a definition and return it; a name that is taken is a `UserError`."""
+        """Add a definition and return it."""
         module = _module_in_work()
         if name in self._items:
-            raise UserError(
-                f"{self.kind} '{name}' of {module} is already defined in {self._modules[name]}; "
-                "rename one"
-            )
-        self._items[name], self._modules[name] = item, module
+            self._again[name] = module
+            log.warning("%s", self._taken_twice(name))
+        self._items.setdefault(name, item)
+        self._modules.setdefault(name, module)
         return item
 
     def all(self) -> dict[str, Item]:
@@ -51,7 +53,7 @@ class Registry(Generic[Item]):
                 self._load(f"{package}.{module.name}")
         for point in entry_points(group=self.group):
             self._load(point.value.partition(":")[0])
-        return dict(self._items)
+        return {name: item for name, item in self._items.items() if name not in self._again}
 
     def find(self, name: str) -> Item:
         """Return the definition of a name; an unknown one is a `UserError` with similar names."""
@@ -67,25 +69,36 @@ class Registry(Generic[Item]):
 
     def unknown(self, name: str, among: Iterable[str], kind: str | None = None) -> UserError:
         """Return the error for an unknown name; it also lists the modules that failed."""
-        error = unknown(kind or self.kind, name, among)
-        broken = "".join(f"; {module} {problem}" for module, problem in self._broken.items())
-        return UserError(f"{error}{broken}")
+        if name in self._again:
+            return UserError(self._taken_twice(name))
+        return UserError("; ".join([str(unknown(kind or self.kind, name, among)), *self.problems]))
+
+    @property
+    def problems(self) -> list[str]:
+        """The failures of modules, and the names that are taken twice, in one line each."""
+        return [*self._broken.values(), *map(self._taken_twice, self._again)]
+
+    def _taken_twice(self, name: str) -> str:
+        """Return the words about a name that two modules define."""
+        return (
+            f"{self.kind} '{name}' of {self._again[name]} is already defined in "
+            f"{self._modules[name]}; rename one"
+        )
 
     def _load(self, module: str) -> None:
         """Import a module once; remove its definitions if it fails halfway."""
         if module in self._broken:
             return
-        before = set(self._items)
         try:
-            importlib.import_module(module)
-        except UserError:  # A name is taken twice, and nobody can tell which definition was meant.
-            raise
-        # A definition is anybody's code and may fail in any way, sys.exit among them.
-        except (Exception, SystemExit) as error:
-            for name in set(self._items) - before:
-                del self._items[name]
-            self._broken[module] = f"cannot be imported: {type(error).__name__}: {error}"
-            log.warning("%s %s", module, self._broken[module])
+            load(module)
+        except UserError as error:
+            self._broken[module] = str(error)
+            log.warning("%s", error)
+            # Modules that it imported before it failed keep theirs.
+            for table in (self._modules, self._again):
+                for name in [n for n, of in table.items() if f"{of}.".startswith(f"{module}.")]:
+                    del table[name]
+            self._items = {name: self._items[name] for name in self._modules}
 
 
 def _module_in_work() -> str:

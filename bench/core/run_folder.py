@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.core.errors import UserError
 from bench.core.files import read_json
 
 OUTPUT = re.compile(r"(\d+)_(.+)\.png")
 """Pattern of a picture's file name: the number of its pair, and the name of the picture."""
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""Names of methods and pictures: they are parts of paths, and must not lead out of a folder."""
 NOT_SETTINGS = ("method", "code", "departures", "training.seed")
 """Parts of an identity in which runs may differ and still stand in one table."""
 
@@ -31,6 +34,10 @@ class PairPictures:
 
     def file(self, pair: int, what: str) -> Path:
         """Return the path of a pair's picture: `input`, `output`, `truth` or the name of a map."""
+        if not NAME.fullmatch(what):
+            raise UserError(
+                f"picture name '{what}': use letters, digits, '.', '_' and '-': it names a file"
+            )
         return self.path / f"{pair:05d}_{what}.png"
 
     def pairs_with(self, what: str) -> set[int]:
@@ -65,8 +72,8 @@ class RunFolder:
 
     @property
     def lock(self) -> Path:
-        """File that a process keeps locked while it works on the run."""
-        return self.path / "lock"
+        """File that a process keeps locked while it works on the run; it outlives the folder."""
+        return self.path.with_name(f".{self.name}.lock")
 
     @property
     def identity(self) -> Path:
@@ -143,15 +150,31 @@ class RunFolder:
         """File of the cost of filling one image."""
         return self.path / "cost.json"
 
+    @property
+    def results(self) -> list[Path]:
+        """The files that the run's numbers and pictures rest on, as far as they are there."""
+        single = [
+            *(self.identity, self.config, self.environment, self.manifest, self.splits),
+            *(self.weights, self.log, self.validation, self.scalars, self.records, self.cost),
+        ]
+        pictures = [*self.samples.glob("*.png"), *self.pictures.path.glob("*.png")]
+        written = (path for path in sorted(pictures) if not path.name.startswith("."))
+        return [*(path for path in single if path.exists()), *written]
+
     def read_identity(self) -> dict[str, Any]:
         """Read the identity: everything that can change the result."""
-        identity: dict[str, Any] = read_json(self.identity)
+        identity = read_json(self.identity)
+        if not isinstance(identity, dict):
+            raise UserError(f"{self.identity} is damaged: it holds no identity; use run --redo")
         return identity
 
     @property
     def method(self) -> str:
         """Name of the run's method."""
-        return str(self.read_identity()["method"])
+        name = self.read_identity().get("method")
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise UserError(f"{self.identity} is damaged: it names no method; use run --redo")
+        return name
 
     @property
     def trained(self) -> bool:

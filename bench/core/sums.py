@@ -6,14 +6,16 @@ They lie in the folder as `SHA256SUMS`, which `sha256sum --check SHA256SUMS` rea
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from pathlib import Path, PurePosixPath
 
 from bench.core.errors import UserError
 from bench.core.files import write_text
 
 FILE = "SHA256SUMS"
 """Name of the file that holds the sums of its folder."""
+Wanted = Callable[[str], bool]
+"""Function that tells by a file's relative name whether to look at it."""
 
 
 class DamagedError(UserError):
@@ -27,52 +29,67 @@ def sha256(path: Path) -> str:
 
 
 def write(folder: Path, files: Iterable[Path]) -> None:
-    """Write the sums of files below a folder; sums that are there of other files stay."""
-    known = read(folder) if (folder / FILE).exists() else {}
-    known |= {file.relative_to(folder).as_posix(): sha256(file) for file in files}
-    lines = [f"{digest}  {name}\n" for name, digest in sorted(known.items())]
-    write_text(folder / FILE, "".join(lines))
+    """Write the sums of files below a folder, and of no others."""
+    _write(folder, _measured(folder, files))
+
+
+def add(folder: Path, files: Iterable[Path]) -> None:
+    """Write the sums of files below a folder, and keep those of its other files."""
+    _write(folder, read(folder) | _measured(folder, files))
 
 
 def read(folder: Path) -> dict[str, str]:
-    """Return the sums of a folder by relative name; a file that holds others is damaged."""
+    """Return the sums of a folder by relative name; a missing or malformed file is an error."""
     path = folder / FILE
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-        found = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+        return {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
     except FileNotFoundError as error:
         raise DamagedError(f"{path} is missing") from error
     except (OSError, ValueError) as error:
         raise DamagedError(f"{path} is damaged: it is no list of SHA-256 sums") from error
-    return found
 
 
-def damaged(folder: Path, but: Collection[str] = ()) -> dict[str, str]:
-    """Return what is wrong with the files that have a sum, by relative name; `but` are left out.
+def damaged(folder: Path, files: Iterable[Path] = (), wanted: Wanted = bool) -> dict[str, str]:
+    """Return what is wrong with the files of a folder, by relative name, in words for a message.
 
-    A file behind a symbolic link is wrong whatever it holds: it lies somewhere else.
+    It looks at all files that have a sum and at the `files`, which must have one, as far as their
+    names are `wanted`.
     """
-    found = {}
-    for name, digest in read(folder).items():
-        if name not in but and (problem := _problem(folder, name, digest)):
-            found[name] = problem
-    return found
+    known = read(folder)
+    names = known.keys() | {file.relative_to(folder).as_posix() for file in files}
+    problems = {name: _problem(folder, name, known.get(name)) for name in names if wanted(name)}
+    return {name: problem for name, problem in sorted(problems.items()) if problem}
 
 
 def check(file: Path) -> None:
-    """Raise a `DamagedError` if a file is not what the sums beside it say; without sums, pass."""
-    if (file.parent / FILE).exists():
-        digest = read(file.parent).get(file.name)
-        if digest is not None and (problem := _problem(file.parent, file.name, digest)):
-            raise DamagedError(f"{file} {problem}")
+    """Raise a `DamagedError` if a file is not what the sums in its folder say.
+
+    A file without a sum passes: it comes from elsewhere, or its run goes on.
+    """
+    known = read(file.parent) if (file.parent / FILE).exists() else {}
+    if file.name in known and (problem := _problem(file.parent, file.name, known[file.name])):
+        raise DamagedError(f"{file} {problem}")
 
 
-def _problem(folder: Path, name: str, digest: str) -> str:
+def _measured(folder: Path, files: Iterable[Path]) -> dict[str, str]:
+    return {file.relative_to(folder).as_posix(): sha256(file) for file in files}
+
+
+def _write(folder: Path, found: dict[str, str]) -> None:
+    lines = (f"{digest}  {name}\n" for name, digest in sorted(found.items()))
+    write_text(folder / FILE, "".join(lines))
+
+
+def _problem(folder: Path, name: str, digest: str | None) -> str:
     """Return what is wrong with a file, in words that follow its name; empty if it is as it was."""
+    if digest is None:
+        return f"has no sum in {FILE}"
     path = folder / name
-    links = [p for p in (path, *path.parents) if p.is_relative_to(folder) and p != folder]
-    if ".." in path.parts or any(p.is_symlink() for p in links):
-        return "is a symbolic link"
+    # A file behind a link lies somewhere else, whatever it holds.
+    parts = [PurePosixPath(name), *PurePosixPath(name).parents]
+    if any((folder / part).is_symlink() for part in parts[:-1]):
+        return "is a symbolic link, or lies behind one"
     if not path.is_file():
         return "is missing"
     return "" if sha256(path) == digest else "was changed after it was written"

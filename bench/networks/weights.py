@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.error import URLError
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torchvision.models import WeightsEnum
 
 from bench.core.errors import MissingWeightsError, UserError
 from bench.core.files import replacing
+from bench.core.sums import sha256
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -49,10 +49,13 @@ def torchvision_state(
     """Return ImageNet weights that torchvision publishes, from torch hub's cache or downloaded.
 
     Where they are not available, a `MissingWeightsError` names the network `name` and gives the
-    `advice`.
+    `advice`. A damaged file is a `UserError`.
     """
     cached = Path(torch.hub.get_dir(), "checkpoints", Path(entry.url).name)
     if cached.is_file():
+        # torchvision's names of files end in the first digits of their SHA-256 digests.
+        if not sha256(cached).startswith(cached.stem.rpartition("-")[2]):
+            raise UserError(f"{cached} is damaged; delete it, so that it is downloaded again")
         return read(cached)
     if not download:
         raise MissingWeightsError(
@@ -73,8 +76,9 @@ def write(path: Path, network: nn.Module) -> None:
     state = {
         name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
     }
+    # As bytes: an error of the disk is then one of Python, which `replacing` names.
     with replacing(path) as temporary:
-        save_file(state, temporary)
+        temporary.write_bytes(save(state))
 
 
 def check(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], source: str) -> None:
@@ -105,5 +109,4 @@ def file_hash(file: Path) -> str:
     """Return the first 16 hexadecimal digits of the SHA-256 digest of a file."""
     if not file.is_file():
         raise UserError(f"no weights file {file}")
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+    return sha256(file)[:16]

@@ -18,13 +18,13 @@ from bench import registry
 from bench.config import Model
 from bench.core import device
 from bench.core.files import read_json, write_json
-from bench.core.run_folder import RunFolder
 from bench.data.images.decode import read_rgb, resize_shorter
 from bench.data.images.source import pictures
 from bench.networks.layers import to_device
 from bench.profiling.timing import median
 from bench.runs.environment import environment
 from bench.runs.experiment import load_run
+from bench.runs.run import Run
 
 SIZE, HOLE = 256, 128
 """Sides of the image and of the box that is its hole, pixels."""
@@ -51,12 +51,13 @@ class Cost:
     size: int = SIZE
 
 
-def of_run(run: RunFolder) -> None:
+def of_run(run: Run) -> None:
     """Measure the cost of a run's method, unless its folder has it for this device already."""
     method, config = load_run(run)
     if run.cost.exists() and read_json(run.cost)["device"] == environment()["device"]:
         return
     write_json(run.cost, asdict(measure(method.name, config.model, config.training.device)))
+    run.seal(run.cost)
 
 
 def measure(name: str, model: Model, wanted: str) -> Cost:

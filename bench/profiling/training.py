@@ -14,7 +14,7 @@ from bench.presets import preset
 from bench.profiling import plain, samples
 from bench.profiling.timing import Row, median
 from bench.training.common import CommonLearner
-from bench.training.trainer import make_accelerator
+from bench.training.processes import make_accelerator
 
 
 def training(repeats: int) -> list[Row]:

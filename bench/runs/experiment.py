@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list
 from torch import nn
 
 from bench import registry
 from bench.config import Config, from_dict, override, to_dict
-from bench.core import device
+from bench.core import device, sums
 from bench.core.errors import UserError
-from bench.core.files import read_json, write_json
+from bench.core.files import read_json, remove, write_json
 from bench.core.references import resolve
 from bench.core.run_folder import RunFolder
 from bench.data.inputs import Inputs
@@ -31,15 +31,14 @@ from bench.runs.identity import (
     fingerprint,
     measurement,
     method_code,
-    of_measurement,
     relevant_options,
 )
-from bench.runs.run import Run
-from bench.training.trainer import Trainer, make_accelerator
+from bench.runs.plan import Plan, Work, plan
+from bench.runs.run import DESCRIPTION, Run
+from bench.training.processes import from_first, make_accelerator, telling_others
+from bench.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
-Work = Literal["nothing", "measurement", "training"]
-"""Steps that a run still needs; a training is followed by a measurement."""
 
 
 @dataclass(frozen=True)
@@ -66,30 +65,57 @@ class Experiment:
     def execute(self, redo: bool = False) -> Run:
         """Return the finished run: skipped if it is there, resumed if it was begun, else made.
 
-        Of several processes the first decides, writes and measures; the others help to train. All
-        that a wrong option can break is made before anything is replaced or written.
+        Of several processes the first plans, writes and measures; the others help to train. All
+        that a wrong option can break is made before anything is replaced or written. With `redo`
+        the run is made in a folder of its own, which at the end replaces what is there.
         """
         accelerator = make_accelerator(self.config)
         self.method.check(self.config, accelerator.num_processes)
         inputs = Inputs(self.config, self.cache)
         if not accelerator.is_main_process:
-            if _agree(accelerator, "nothing") == "training":
-                self._trainer(inputs, accelerator).train()
+            self._help(inputs, accelerator)
             return self.run
-        with self.run.locked():
-            bench = Bench.prepare(self.config, inputs)
-            identity = self._identify(inputs, bench, accelerator)
-            work = _agree(accelerator, self._decide(identity, redo))
-            if work != "nothing":
-                trainer = self._trainer(inputs, accelerator) if work == "training" else None
-                self._begin(identity, inputs, redo)
-                with self.run.working():
-                    if trainer is not None:
-                        trainer.train()
-                    # Loaded from the file: a trained object still runs in the training's precision.
-                    network = network_of(self.method, self.config, self.run)
-                    bench.measure(self.method, network, fingerprint(identity), self.run)
+        with ExitStack() as held:
+            with telling_others(accelerator):
+                held.enter_context(self.run.locked())
+                bench = Bench.prepare(self.config, inputs)
+                identity = self._identify(inputs, bench, accelerator)
+                planned = plan(self.run, identity, self._everything, redo)
+            from_first(accelerator, planned)
+            if planned.work != "nothing":
+                trainer = self._trainer(inputs, accelerator, planned)
+                self._begin(planned, identity, inputs)
+                self._work(planned.run, trainer, bench, fingerprint(identity))
+                if planned.run != self.run:
+                    self.run.replace_by(planned.run)
         return self.run
+
+    @property
+    def _everything(self) -> Work:
+        """The work of a run from its beginning."""
+        return "training" if isinstance(self.method, TrainedNetwork) else "measurement"
+
+    def _help(self, inputs: Inputs, accelerator: Accelerator) -> None:
+        """Train with the first process, where it has planned a training."""
+        # Nothing is decoded or built before: the first process fills the caches for all.
+        planned: Plan = from_first(accelerator, Plan("nothing", self.run))
+        try:
+            trainer = self._trainer(inputs, accelerator, planned)
+        except UserError as error:  # its own: the first process has built the same before
+            log.error("process %d: %s", accelerator.process_index, error)
+            raise
+        if trainer is not None:
+            trainer.train()
+
+    def _work(self, run: Run, trainer: Trainer | None, bench: Bench, mark: str) -> None:
+        """Train, if there is a trainer, and measure; `mark` is the fingerprint of the records."""
+        with run.working():
+            if trainer is not None:
+                trainer.train()
+                run.seal()
+            # Loaded from the file: a trained object still runs in the training's precision.
+            network = network_of(self.method, self.config, run)
+            bench.measure(self.method, network, mark, run)
 
     def _identify(self, inputs: Inputs, bench: Bench, accelerator: Accelerator) -> dict[str, Any]:
         """Return everything that can change the result, and not where the data lies."""
@@ -113,41 +139,27 @@ class Experiment:
             "vgg16 weights": _file_digest(self.config.objective.vgg16_weights),
         }
 
-    def _decide(self, identity: dict[str, Any], redo: bool) -> Work:
-        """Return what is left to do; a run of another training is a `UserError`."""
-        first: Work = "training" if isinstance(self.method, TrainedNetwork) else "measurement"
-        if redo or self.run.progress == "absent":
-            return first
-        changed = self.run.differences(identity)
-        if any(not of_measurement(name) for name in changed):
-            raise UserError(
-                f"{self.run.path} is a {self.run.progress} run with other settings: "
-                f"{'; '.join(changed.values())}. Use --redo to replace it, or another --out"
-            )
-        if self.run.progress == "finished" and not changed:
-            log.info("%s is finished; skipped", self.run.path)
-            return "nothing"
-        if changed:
-            log.info("%s is measured again: %s", self.run.path, "; ".join(changed.values()))
-        # The weights are written whole as the last act of a training.
-        return "measurement" if self.run.weights.exists() else first
-
-    def _begin(self, identity: dict[str, Any], inputs: Inputs, redo: bool) -> None:
-        """Write down what the run is; what another run left in its folder goes first."""
-        if redo or self.run.progress == "absent":
-            # Also checkpoints of a --redo that was killed: they belong to another run.
-            self.run.clear()
-        self.run.clear_measurement()
-        self.run.begin(identity, to_dict(self.config), environment())
-        inputs.test.manifest.save(self.run.manifest)
+    def _begin(self, planned: Plan, identity: dict[str, Any], inputs: Inputs) -> None:
+        """Remove what the plan says, and write down what the run is."""
+        run = planned.run
+        if planned.fresh:
+            remove(run.path)
+        for name in planned.damaged:
+            remove(run.path / name)
+        run.clear_measurement()
+        run.begin(identity, to_dict(self.config), environment())
+        inputs.test.manifest.save(run.manifest)
         if isinstance(self.method, TrainedNetwork):
-            write_json(self.run.splits, inputs.splits())
+            write_json(run.splits, inputs.splits())
 
-    def _trainer(self, inputs: Inputs, accelerator: Accelerator) -> Trainer:
+    def _trainer(self, inputs: Inputs, accelerator: Accelerator, planned: Plan) -> Trainer | None:
+        """Return the trainer, or None where the plan is not to train."""
+        if planned.work != "training":
+            return None
         assert isinstance(self.method, TrainedNetwork)
         config = override(self.config, self.method.objective)
         network, learner = self.method.build(config.model), resolve(self.method.learner)
-        return Trainer(network, learner, config, accelerator, inputs, self.run)
+        return Trainer(network, learner, config, accelerator, inputs, planned.run)
 
 
 @dataclass(frozen=True)
@@ -227,7 +239,8 @@ def evaluate_weights(
 
 
 def load_network(method: Method, config: Config, file: Path) -> nn.Module:
-    """Return the method's network with the weights of a file."""
+    """Return the method's network with the weights of a file, which must be as it was written."""
+    sums.check(file)
     state = weights.read(file)
     if isinstance(method, ImportedWeights):
         imported: nn.Module = resolve(method.load)(state)
@@ -237,26 +250,30 @@ def load_network(method: Method, config: Config, file: Path) -> nn.Module:
     return network
 
 
-def load_run(folder: RunFolder) -> tuple[Method, Config]:
-    """Return the method and the config of a run."""
-    if not folder.state.exists():
-        raise UserError(f"{folder.path} is not a run; give a folder that `bench run` made")
-    return registry.find(folder.method), from_dict(read_json(folder.config))
+def load_run(run: Run) -> tuple[Method, Config]:
+    """Return the method and the config of a run, whose files must be as they were written."""
+    if run.progress == "absent":
+        raise UserError(f"{run.path} is not a run; give a folder that `bench run` made")
+    run.check(DESCRIPTION.__contains__)
+    return registry.find(run.method), from_dict(read_json(run.config))
 
 
-def network_of(method: Method, config: Config, folder: RunFolder) -> nn.Module:
+def network_of(method: Method, config: Config, run: RunFolder) -> nn.Module:
     """Return a method's network, with the weights of a run if it has any."""
     if isinstance(method, Algorithm):
         return method.build(config.model)
-    return load_network(method, config, folder.weights)
+    return load_network(method, config, run.weights)
 
 
-def restore_pictures(folder: RunFolder, cache: Path) -> None:
+def restore_pictures(run: Run, cache: Path) -> None:
     """Fill a finished run's test pairs again from its weights; the records stay as they are."""
-    method, config = load_run(folder)
-    network = network_of(method, config, folder)
-    config = override(config, {"manifest": str(folder.manifest), "lpips": "off"})
-    Bench.prepare(config, Inputs(config, cache)).draw(method, network, folder)
+    method, config = load_run(run)
+    network = network_of(method, config, run)
+    config = override(config, {"manifest": str(run.manifest), "lpips": "off"})
+    bench = Bench.prepare(config, Inputs(config, cache))
+    remove(run.pictures.path)
+    bench.draw(method, network, run)
+    run.seal(*run.pictures.path.glob("*.png"))
 
 
 def _references(names: str) -> list[Method]:
@@ -272,11 +289,3 @@ def _references(names: str) -> list[Method]:
 
 def _file_digest(file: str) -> str:
     return weights.file_hash(Path(file)) if file else "torchvision"
-
-
-def _agree(accelerator: Accelerator, decision: Work) -> Work:
-    """Tell all processes the decision of the first, and return it."""
-    shared = [decision]
-    if accelerator.num_processes > 1:
-        broadcast_object_list(shared)
-    return shared[0]

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from filelock import FileLock, Timeout
 
+from bench.core import sums
 from bench.core.errors import UserError
-from bench.core.files import read_json, write_json
+from bench.core.files import read_json, remove, sweep, sync, write_json
 from bench.core.run_folder import RunFolder
 
-State = Literal["absent", "running", "failed", "finished"]
+Progress = Literal["absent", "running", "failed", "finished"]
+DESCRIPTION = frozenset({"identity.json", "config.json", "environment.json"})
+"""Files that say what a run is; nothing else in its folder tells if they are damaged."""
+MEASURED = frozenset({"manifest.json", "records.csv", "cost.json", "pictures"})
+"""Files and folders that are made again by measuring again."""
 
 
 class Run(RunFolder):
     """The folder of one method under one config and seed, and how far the work on it is.
 
-    States: `absent` (nothing there, or something that is no run), `running` (in work, killed or
-    interrupted: resumed from its last checkpoint), `failed` (the same, with the reason), `finished`
-    (skipped). One process at a time holds a run's lock; a killed process leaves none behind.
+    States: `absent` (nothing there), `running` (in work, killed or interrupted: resumed from its
+    last checkpoint), `failed` (the same, with the reason), `finished` (skipped). One process at a
+    time holds a run's lock; a killed process leaves none behind. A finished run has SHA-256 sums of
+    all its results, and `damaged` tells which files are not as they were.
 
     `Experiment.execute` takes a run through its states:
 
@@ -35,18 +40,34 @@ class Run(RunFolder):
     """
 
     @property
-    def progress(self) -> State:
+    def progress(self) -> Progress:
         """How far the run is."""
         if not self.state.exists():
             return "absent"
-        state: State = read_json(self.state)["state"]
-        return state
+        found = read_json(self.state)
+        if not isinstance(found, dict) or found.get("state") not in get_args(Progress):
+            raise UserError(
+                f"{self.state} is damaged: it names no state; `run --redo` replaces the run"
+            )
+        progress: Progress = found["state"]
+        return progress
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing would be lost if the folder were not there."""
+        return not any(p.exists() for p in (self.checkpoints, self.weights, self.records))
 
     @property
     def pictured(self) -> bool:
-        """Whether every test pair has its picture."""
+        """Whether every test pair has its pictures, as they were written."""
         pairs = read_json(self.manifest)["pairs"]
-        return len(self.pictures.pairs_with("output")) >= len(pairs)
+        complete = len(self.pictures.pairs_with("output")) >= len(pairs)
+        return complete and not self.damaged(of_pictures)
+
+    @property
+    def successor(self) -> Run:
+        """The run that `--redo` makes in a folder of its own, until it can replace this one."""
+        return Run(self.path.with_name(f".{self.name}.redo"))
 
     def begin(
         self, identity: Mapping[str, Any], config: Mapping[str, Any], environment: Mapping[str, Any]
@@ -66,48 +87,148 @@ class Run(RunFolder):
             if old.get(name) != new.get(name)
         }
 
-    def clear(self) -> None:
-        """Remove everything but the lock: the state first, or half a run could look finished."""
-        self.state.unlink(missing_ok=True)
-        for path in self.path.glob("*"):
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path != self.lock:
-                path.unlink()
+    def damaged(self, wanted: sums.Wanted = bool) -> dict[str, str]:
+        """Return what is wrong with the results of a finished run, by relative name.
+
+        `wanted` tells by a name whether to look at a file. Damage of the sums, or of the files that
+        say what the run is, is a `DamagedError`: nothing else tells.
+        """
+        remedy = "take an unchanged copy, or replace the run by `run --redo`"
+        try:
+            problems = sums.damaged(
+                self.path, self.results, lambda name: name in DESCRIPTION or wanted(name)
+            )
+        except sums.DamagedError as error:
+            raise sums.DamagedError(f"{error}; {remedy}") from error
+        for name in sorted(DESCRIPTION & problems.keys()):
+            raise sums.DamagedError(f"{self.path / name} {problems[name]}; {remedy}")
+        return problems
+
+    def check(self, wanted: sums.Wanted) -> None:
+        """Raise a `DamagedError` if a wanted file of a finished run is not as it was."""
+        if self.progress == "finished":
+            for name, problem in self.damaged(wanted).items():
+                raise sums.DamagedError(
+                    f"{self.path / name} {problem}; `python -m bench run` with the options of the "
+                    "run makes it again"
+                )
+
+    @property
+    def training_done(self) -> bool:
+        """Whether the training of an unfinished run came to its end, and its files are sound."""
+        sealed = (self.path / sums.FILE).exists() and self.weights.exists()
+        return sealed and not sums.damaged(self.path, [self.weights], of_training)
+
+    def seal(self, *files: Path) -> None:
+        """Write the sums of all results, or of some files that were made later."""
+        if files:
+            sums.add(self.path, files)
+        else:
+            sums.write(self.path, self.results)
 
     def clear_measurement(self) -> None:
-        """Remove records and pictures: those of other test pairs would stay among the new ones."""
-        self.records.unlink(missing_ok=True)
-        shutil.rmtree(self.pictures.path, ignore_errors=True)
+        """Remove all that was measured: pictures of other test pairs would stay among the new."""
+        for name in MEASURED:
+            remove(self.path / name)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run; a second process is told so at once."""
+        """Hold the run; a second process is told so at once. What killed processes left goes."""
+        lock = FileLock(self.lock)
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.lock).acquire(timeout=0):
-                yield
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
         except Timeout as error:
             raise UserError(
                 f"{self.path} is being worked on by another process; wait for it or stop it"
             ) from error
-        except PermissionError as error:
+        except OSError as error:
             raise UserError(f"cannot write {self.path}: {error.strerror}; choose --out") from error
+        try:
+            self._tidy()
+            yield
+        finally:
+            lock.release()
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Mark the run finished at the end, or failed with the reason."""
+        """Mark the run finished at the end, with the sums of its results, or failed."""
         try:
             yield
+            self.seal()
         except Exception as error:
-            self._set_state("failed", f"{type(error).__name__}: {error}")
+            reason = str(error) if isinstance(error, UserError) else f"{error!r}"
+            with suppress(UserError):  # a full disk, say: what happened first is to be told
+                self._set_state("failed", reason)
             raise
         self._set_state("finished")
 
-    def _set_state(self, state: State, reason: str = "") -> None:
+    def replace_by(self, other: Run) -> None:
+        """Put another run's folder in the place of this one, which is removed at the end.
+
+        Two names cannot be exchanged in one step. `_tidy` completes what a kill leaves between.
+        """
+        if self.path.exists():
+            self.path.rename(self._predecessor)
+        other.path.rename(self.path)
+        sync(self.path.parent)
+        remove(self._predecessor)
+
+    @property
+    def _predecessor(self) -> Path:
+        return self.path.with_name(f".{self.name}.old")
+
+    def _tidy(self) -> None:
+        """Complete an exchange that was killed, and remove half-written files."""
+        if self._predecessor.exists():
+            if not self.path.exists():
+                self.successor.path.rename(self.path)
+            remove(self._predecessor)
+        for folder in (self.path, self.successor.path):
+            sweep(folder)
+
+    def _set_state(self, state: Progress, reason: str = "") -> None:
         write_json(self.state, {"state": state, "reason": reason})
 
 
+def of_measurement(name: str) -> bool:
+    """Return whether a file of a run, by relative name, is made again by measuring again."""
+    return name.partition("/")[0] in MEASURED
+
+
+def of_pictures(name: str) -> bool:
+    """Return whether a file of a run, by relative name, is a picture of a test pair."""
+    return name.startswith("pictures/")
+
+
+def of_numbers(name: str) -> bool:
+    """Return whether a file of a run, by relative name, holds numbers that reports print."""
+    return not name.startswith(("pictures/", "samples/", "weights."))
+
+
+def of_training(name: str) -> bool:
+    """Return whether a file of a run, by relative name, is made by training."""
+    return name not in DESCRIPTION and not of_measurement(name)
+
+
 def find(root: Path) -> list[Run]:
-    """Return all runs directly below a folder, by name."""
-    return [Run(path.parent) for path in sorted(root.glob("*/state.json"))]
+    """Return all runs directly below a folder, by name; hidden folders hold unfinished ones."""
+    found = (path.parent for path in sorted(root.glob("*/state.json")))
+    return [Run(path) for path in found if not path.name.startswith(".")]
+
+
+def sound(runs: Iterable[Run]) -> tuple[list[Run], list[str]]:
+    """Return the finished runs whose numbers are as they were, and what is wrong with the others.
+
+    Runs that are not finished are in neither list. Pictures can be made again and weights are not
+    reported, so they are not looked at.
+    """
+    good, problems = [], []
+    for run in runs:
+        try:
+            run.check(of_numbers)
+            if run.progress == "finished":
+                good.append(run)
+        except UserError as error:
+            problems.append(str(error))
+    return good, problems

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -14,16 +15,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.core.files import write_text
+from bench.core.files import read_json, replacing, write_json, writing
 from bench.core.run_folder import RunFolder
 
 
 class TrainingLog:
     """The tables of losses, validation PSNR and scalar parameters by step in a run's folder.
 
-    A resumed run drops the rows after its checkpoint, so the files read as if it had never stopped.
-    A log that is not `active` writes nothing: of several processes, one writes. `average` takes the
-    means of one process and returns those over all; every process calls it.
+    A checkpoint holds a copy of the tables and the running sums, so that those of a resumed run
+    read as if it had never stopped. A log that is not `active` writes no tables: of several
+    processes, one writes. `average` takes the means of one process and returns those over all;
+    every process calls it.
     """
 
     def __init__(
@@ -42,12 +44,39 @@ class TrainingLog:
         self.board: Any = None
         if not active:
             return
-        for path in (folder.log, folder.validation, folder.scalars):
-            _truncate(path, start)
+        if start == 0:
+            for table in self.tables:
+                table.unlink(missing_ok=True)
         if importlib.util.find_spec("tensorboard"):
             from torch.utils.tensorboard import SummaryWriter
 
             self.board = SummaryWriter(str(folder.tensorboard), purge_step=start)  # type: ignore[no-untyped-call]
+
+    @property
+    def tables(self) -> list[Path]:
+        """The files that the log writes."""
+        return [self.folder.log, self.folder.validation, self.folder.scalars]
+
+    def save(self, checkpoint: Path, process: int) -> None:
+        """Write the tables and the running sums of one process into a checkpoint's folder."""
+        sums = {name: [value.item(), self.counts[name]] for name, value in self.sums.items()}
+        write_json(_running(checkpoint, process), {"images": self.images, "sums": sums})
+        if self.active:
+            for table in filter(Path.exists, self.tables):
+                shutil.copyfile(table, checkpoint / table.name)
+
+    def load(self, checkpoint: Path, process: int, device: torch.device) -> None:
+        """Go on from what `save` wrote."""
+        running = read_json(_running(checkpoint, process))
+        self.images = running["images"]
+        for name, (value, count) in running["sums"].items():
+            self.sums[name], self.counts[name] = torch.tensor(value, device=device), count
+        if self.active:
+            for table in self.tables:
+                table.unlink(missing_ok=True)
+                if (checkpoint / table.name).exists():
+                    with replacing(table) as temporary:
+                        shutil.copyfile(checkpoint / table.name, temporary)
 
     def add(self, step: int, terms: Mapping[str, Tensor], images: int) -> None:
         """Add one step's terms to the running means."""
@@ -55,7 +84,7 @@ class TrainingLog:
         self.step, self.images = step, self.images + images
         self.counts.update(terms.keys())
         for name, value in terms.items():
-            self.sums[name] = self.sums[name] + value if name in self.sums else value
+            self.sums[name] = self.sums.get(name, 0) + value.float()
 
     def write(self) -> dict[str, float]:
         """Write the means since the last row as a new row, and return the row.
@@ -63,7 +92,7 @@ class TrainingLog:
         The mean of a term is over the steps that had it. A term that none had, because it belongs
         to another phase of the training, is an empty cell.
         """
-        means = torch.stack([value.float() / self.counts[n] for n, value in self.sums.items()])
+        means = torch.stack([value / self.counts[name] for name, value in self.sums.items()])
         named = zip(self.sums, self.average(means).tolist(), strict=True)
         now = time.perf_counter()
         rate = self.images / (now - self.since)
@@ -84,13 +113,10 @@ class TrainingLog:
     def _append(self, path: Path, row: Mapping[str, float], columns: Sequence[str]) -> None:
         if not self.active:
             return
-        new = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            if new:
-                writer.writerow(columns)
-            values = [f"{row[c]:.6g}" if c in row else "" for c in columns[1:]]
-            writer.writerow([int(row["step"]), *values])
+        values = [f"{row[c]:.6g}" if c in row else "" for c in columns[1:]]
+        lines = [] if path.exists() else [columns]
+        with writing(path), path.open("a", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows([*lines, [int(row["step"]), *values]])
         if self.board is not None:
             for key, value in row.items():
                 if key != "step":
@@ -109,12 +135,6 @@ class TrainingLog:
             self.board.close()
 
 
-def _truncate(path: Path, start: int) -> None:
-    """Keep the header and the rows up to step `start`; drop a half-written last row too."""
-    if start == 0:
-        path.unlink(missing_ok=True)
-    if not path.exists():
-        return
-    header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [r for r in rows if r.endswith("\n") and int(r.partition(",")[0]) <= start]
-    write_text(path, "".join([header, *kept]))
+def _running(checkpoint: Path, process: int) -> Path:
+    """Return the file of a process's sums since the last row, of which each process has its own."""
+    return checkpoint / f"log-{process}.json"

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import logging
 import math
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from bench.config import Config
-from bench.core import device
-from bench.core.files import read_json, write_json
+from bench.core.errors import UserError
+from bench.core.interrupts import Stopped, ignore_requests, stop_requests
 from bench.core.run_folder import RunFolder
 from bench.data.inputs import Inputs
 from bench.evaluation.album import save_picture
@@ -28,12 +25,12 @@ from bench.evaluation.fill import blank, fill
 from bench.networks import weights
 from bench.networks.holes import composite
 from bench.networks.interfaces import TellsScalars
+from bench.training.checkpoints import Checkpoints
 from bench.training.learner import Learner
 from bench.training.log import TrainingLog
+from bench.training.processes import any_process
 
 log = logging.getLogger(__name__)
-KEPT_CHECKPOINTS = 2
-"""Number of newest checkpoints that stay on the disk; older ones are removed."""
 
 
 class Trainer:
@@ -54,26 +51,41 @@ class Trainer:
         self.validation = inputs.validation
         self.steps = total_steps(config, len(inputs.train.photos))
         self.learner = learner(network, config, accelerator, self.steps)
+        self.checkpoints = Checkpoints(folder, accelerator)
         self.network = network
         self.warned = False
 
     def train(self) -> None:
-        """Train to the end of the budget and write the weights."""
-        start = self._resume()
-        active = self.accelerator.is_main_process
+        """Train to the end of the budget and write the weights.
+
+        A term or weight that is not finite is a `UserError`. A signal that asks to stop ends the
+        step in work and is a `Stopped` after a checkpoint.
+        """
+        checkpoint = self.checkpoints.newest()
+        start = 0 if checkpoint is None else self.checkpoints.load(checkpoint)
+        process, active = self.accelerator.process_index, self.accelerator.is_main_process
         average = partial(self.accelerator.reduce, reduction="mean")
-        with TrainingLog(self.folder, self.learner.terms, start, active, average) as rows:
-            if start == 0:
+        with (
+            TrainingLog(self.folder, self.learner.terms, start, active, average) as rows,
+            stop_requests() as request,
+        ):
+            if checkpoint is None:
                 rows.write_scalars(0, self._scalars())
+            else:
+                log.info("resuming after step %d of %d", start, self.steps)
+                rows.load(checkpoint, process, self.accelerator.device)
             for step, terms in self._steps(start):
                 rows.add(step, terms, self.config.training.batch_size)
-                if _due(step, self.config.training.log_every, self.steps):
-                    self._warn(step, rows.write())
-                if _due(step, self.config.training.validate_every, self.steps):
-                    rows.write_validation(step, self._validate(step))
-                    rows.write_scalars(step, self._scalars())
-                if _due(step, self.config.training.checkpoint_every, self.steps):
-                    self._checkpoint(step)
+                self._write_rows(step, rows)
+                stop = any_process(self.accelerator, request.number != 0)
+                if stop or _due(step, self.config.training.checkpoint_every, self.steps):
+                    self.checkpoints.write(step, rows)
+                if stop:
+                    raise Stopped(
+                        f"stopped after step {step} of {self.steps}, which is kept; the same "
+                        "command goes on from there", request.number
+                    )  # fmt: skip
+        self._check_weights()
         if active:
             weights.write(self.folder.weights, self.network)
         self.accelerator.wait_for_everyone()
@@ -87,6 +99,7 @@ class Trainer:
             num_workers=self.config.training.workers,
             pin_memory=self.accelerator.device.type == "cuda",
             persistent_workers=self.config.training.workers > 0,
+            worker_init_fn=ignore_requests,
         )
         quiet = not self.accelerator.is_main_process
         with tqdm(total=self.steps, initial=start, desc="train", unit="step", disable=quiet) as bar:
@@ -99,6 +112,14 @@ class Trainer:
                     rate = (bar.format_dict["rate"] or 0) * self.config.training.batch_size
                     bar.set_postfix(shown | {"img/s": f"{rate:.1f}"}, refresh=False)
                 yield step + 1, terms
+
+    def _write_rows(self, step: int, rows: TrainingLog) -> None:
+        """Write the rows of the log that are due after a step."""
+        if _due(step, self.config.training.log_every, self.steps):
+            self._judge(step, rows.write())
+        if _due(step, self.config.training.validate_every, self.steps):
+            rows.write_validation(step, self._validate(step))
+            rows.write_scalars(step, self._scalars())
 
     def _to_device(self, x: Tensor) -> Tensor:
         # Batches become float32 on the device: as uint8 they are a quarter of that to copy.
@@ -137,53 +158,21 @@ class Trainer:
         columns = [torch.cat(list(x), 1) for x in (holes, output, image)]
         save_picture(self.folder.samples / f"{step:06d}.png", torch.cat(columns, 2))
 
-    def _warn(self, step: int, row: dict[str, float]) -> None:
-        """Log the first warning of the learner, and no later one."""
+    def _judge(self, step: int, row: dict[str, float]) -> None:
+        """Stop a training that diverged; log the first warning of the learner, and no later one."""
+        for term in self.learner.terms:
+            if not math.isfinite(row.get(term, 0.0)):
+                raise _diverged(step, f"the term '{term}' is {row[term]}")
         text = "" if self.warned else self.learner.warning(row)
         if text:
             self.warned = True
             log.warning("step %d: %s", step, text)
 
-    def _checkpoint(self, step: int) -> None:
-        """Write networks, optimizers, random states and position to a folder.
-
-        The folder is written under another name and renamed, so that it is whole or absent.
-        """
-        final = self.folder.checkpoints / f"{step:08d}"
-        temporary = final.with_name(f".{final.name}")
-        if self.accelerator.is_main_process:
-            shutil.rmtree(temporary, ignore_errors=True)
-        self.accelerator.wait_for_everyone()
-        self.accelerator.save_state(str(temporary))
-        self.accelerator.wait_for_everyone()
-        if self.accelerator.is_main_process:
-            write_json(temporary / "position.json", {"step": step})
-            shutil.rmtree(final, ignore_errors=True)
-            temporary.replace(final)
-            for old in checkpoints(self.folder)[:-KEPT_CHECKPOINTS]:
-                shutil.rmtree(old)
-
-    def _resume(self) -> int:
-        """Load the last checkpoint, if there is one; return the number of steps already done."""
-        found = checkpoints(self.folder)
-        if not found:
-            return 0
-        self.accelerator.load_state(str(found[-1]))
-        step: int = read_json(found[-1] / "position.json")["step"]
-        log.info("resuming after step %d of %d", step, self.steps)
-        return step
-
-
-def make_accelerator(config: Config) -> Accelerator:
-    """Return the accelerator for a config's device and precision."""
-    where = device.choose(config.training.device)
-    settings: dict[str, Any] = {
-        "cpu": where.type == "cpu",
-        "mixed_precision": device.mixed_precision(config.training.precision, where),
-        # Batch norm's buffers must not be overwritten between a critic's three forward passes.
-        "kwargs_handlers": [DistributedDataParallelKwargs(broadcast_buffers=False)],
-    }
-    return Accelerator(**settings)
+    def _check_weights(self) -> None:
+        """Raise a `UserError` if a weight is not finite: the last step may have made it so."""
+        for name, value in self.network.state_dict().items():
+            if not value.isfinite().all():
+                raise _diverged(self.steps, f"the weight '{name}' is not finite")
 
 
 def total_steps(config: Config, images: int) -> int:
@@ -192,10 +181,12 @@ def total_steps(config: Config, images: int) -> int:
     return training.steps or math.ceil(training.epochs * images / training.batch_size)
 
 
-def checkpoints(folder: RunFolder) -> list[Path]:
-    """Return a run's complete checkpoints, oldest first."""
-    return sorted(p for p in folder.checkpoints.glob("[0-9]*") if p.is_dir())
-
-
 def _due(step: int, every: int, last: int) -> bool:
     return step % every == 0 or step == last
+
+
+def _diverged(step: int, what: str) -> UserError:
+    return UserError(
+        f"the training diverged: {what} at step {step}; try a lower --lr or --critic-lr, or "
+        "--precision fp32, with --redo"
+    )

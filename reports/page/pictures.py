@@ -9,8 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from bench.core.errors import UserError
 from bench.core.run_folder import PairPictures
+from reports.pictures import read_picture
 
 SIDE = 256
 """Largest length of a picture's long side, in pixels."""
@@ -42,11 +42,7 @@ def encoded(pair: int, folders: Mapping[str, PairPictures]) -> list[str]:
 
 
 def _data_uri(file: Path) -> str:
-    try:
-        with Image.open(file) as picture:
-            small = picture.convert("RGB")
-    except OSError as error:
-        raise UserError(f"picture {file} cannot be read: {error}") from error
+    small = Image.fromarray(read_picture(file))
     small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     buffer = BytesIO()
     small.save(buffer, "WEBP", quality=QUALITY)

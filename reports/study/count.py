@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,6 +57,11 @@ class Ballot:
     answers: tuple[tuple[int, int], ...]
     made: datetime
 
+    @property
+    def name(self) -> str:
+        """Name of its file, for readers."""
+        return _printable(self.file)
+
 
 def count(ballots: Sequence[Path], key_file: Path) -> str:
     """Write `votes.csv` and `votes.md` into the key's folder; return the text of the latter.
@@ -76,31 +83,50 @@ def count(ballots: Sequence[Path], key_file: Path) -> str:
 
 def read_key(path: Path) -> Key:
     """Return the key that `make` wrote; raise UserError if the file is not one."""
-    key = read_json(path)
     try:
-        questions = key["questions"]
-        return Key(
+        key = read_json(path)
+        json.dumps(key, ensure_ascii=False).encode()  # or its words could not be written
+        found = Key(
             study=key["study"],
             methods=list(key["runs"]),
-            buckets=[question["bucket"] for question in questions],
-            options=[question["options"] for question in questions],
+            buckets=[question["bucket"] for question in key["questions"]],
+            options=[question["options"] for question in key["questions"]],
             differing=key["settings that differ"],
         )
-    except (KeyError, TypeError) as error:
+        whole = _is_whole(found)
+    # Wrong shapes fail in these ways; JSON that is nested deeply exceeds the recursion limit.
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        whole = False
+    if not whole:
         raise UserError(
             f"{path} is not the key of a study; give the key.json that `study make` wrote"
-        ) from error
+        )
+    return found
+
+
+def _is_whole(key: Key) -> bool:
+    """Return whether all parts of a key are what `make` writes."""
+    words = [key.study, *key.buckets, *key.differing]
+    return (
+        all(type(word) is str for word in words)
+        and type(key.differing) is list
+        and len(key.options) > 0
+        # Every question shows each method once.
+        and all(sorted(options) == sorted(key.methods) for options in key.options)
+        and len(key.methods) > 1
+    )
 
 
 def _files(ballots: Sequence[Path], key_file: Path) -> list[Path]:
     """Return each file of ballots once, without the key, which may be in the same folder."""
-    found: dict[Path, Path] = {}  # by resolved path: a file that is named twice counts once
+    found: dict[str, Path] = {}  # by resolved path: a file that is named twice counts once
     for path in ballots:
         if not path.exists():
             raise UserError(f"no ballot or folder of ballots {path}")
         inside = sorted(path.glob("*.json")) if path.is_dir() else [path]
-        found |= {file.resolve(): file for file in inside}
-    found.pop(key_file.resolve(), None)
+        # `Path.resolve` fails on a link to itself.
+        found |= {os.path.realpath(file): file for file in inside}
+    found.pop(os.path.realpath(key_file), None)
     if not found:
         raise UserError(f"no ballots (*.json) in {', '.join(map(str, ballots))}")
     return list(found.values())
@@ -118,7 +144,7 @@ def read_ballots(files: Sequence[Path], key: Key) -> tuple[list[Ballot], list[st
         try:
             good.append(_read_ballot(file, key))
         except UserError as error:
-            left_out.append(f"{file.name}: {error}")
+            left_out.append(f"{_printable(file)}: {error}")
     # Applied in this order: one save per ballot, one ballot per content, one ballot per voter.
     rules: list[tuple[Callable[[Ballot], Hashable], str]] = [
         (lambda b: b.ballot, "the same ballot as"),
@@ -130,6 +156,11 @@ def read_ballots(files: Sequence[Path], key: Key) -> tuple[list[Ballot], list[st
     return good, left_out
 
 
+def _printable(file: Path) -> str:
+    """Return a file's name, with bytes that are no UTF-8 in escapes."""
+    return file.name.encode(errors="backslashreplace").decode()
+
+
 def _latest(
     ballots: Sequence[Ballot], same: Callable[[Ballot], Hashable], what: str, left_out: list[str]
 ) -> list[Ballot]:
@@ -138,12 +169,14 @@ def _latest(
     for ballot in sorted(ballots, key=lambda b: b.made, reverse=True):
         first = kept.setdefault(same(ballot), ballot)
         if first is not ballot:
-            left_out.append(f"{ballot.file.name}: {what} {first.file.name}, which is kept")
+            left_out.append(f"{ballot.name}: {what} {first.name}, which is kept")
     return list(kept.values())
 
 
 def _read_ballot(file: Path, key: Key) -> Ballot:
     """Return a checked ballot; raise UserError with the reason if it cannot be counted."""
+    if not file.is_file():  # reading a pipe would wait for ever
+        raise UserError("not a file")
     try:
         content = read_json(file)
         # JSON that is nested deeply enough exceeds Python's recursion limit.
@@ -264,7 +297,7 @@ def _page(
     overall = tallied[tallied["bucket"] == ALL]
     answered = {question for ballot in ballots for question, _ in ballot.answers}
     partial = [
-        f"{b.file.name}: {len(b.answers)} of {len(key.options)} questions"
+        f"{b.name}: {len(b.answers)} of {len(key.options)} questions"
         for b in ballots
         if len(b.answers) < len(key.options)
     ]

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from bench.core.errors import UserError, unknown
@@ -26,8 +25,8 @@ from bench.core.files import read_json, write_json, write_text
 from bench.core.run_folder import RunFolder
 from bench.core.seeds import rng
 from bench.evaluation import records
+from reports.pictures import Picture, read_picture
 
-Picture = npt.NDArray[np.uint8]
 Question = dict[str, Any]
 
 
@@ -49,14 +48,7 @@ class Gallery:
 
         Raise UserError if the file cannot be read.
         """
-        file = self.run.pictures.file(pair, what)
-        try:
-            with Image.open(file) as picture:
-                return np.asarray(picture.convert("RGB"))
-        except OSError as error:
-            raise UserError(
-                f"picture {file} cannot be read ({error}); run {self.method} again with --redo"
-            ) from error
+        return read_picture(self.run.pictures.file(pair, what))
 
 
 def make(
@@ -218,7 +210,10 @@ def _differing(chosen: Sequence[Gallery]) -> list[str]:
 
 def _refuse_another(key: Path, study: str) -> None:
     """Raise UserError if `key` exists and belongs to another study."""
-    if key.exists() and read_json(key).get("study") != study:
+    if not key.exists():
+        return
+    there = read_json(key)
+    if not isinstance(there, dict) or there.get("study") != study:
         raise UserError(
             f"{key} belongs to another study, whose ballots cannot be counted without it; "
             "choose another folder with --to"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.core.errors import UserError
 from bench.core.references import module_of, resolve
 from bench.registry import TrainedNetwork, discover
 
@@ -17,6 +18,20 @@ def test_a_reference_is_resolved() -> None:
 def test_the_module_is_known_without_importing_it() -> None:
     assert module_of("no.such:thing") == "no.such"
     assert module_of(Path.resolve) == "pathlib"
+
+
+@pytest.mark.parametrize(
+    ("reference", "told"),
+    [
+        ("no.such:thing", "no.such cannot be imported: ModuleNotFoundError"),
+        ("math:sqroot", "the reference 'math:sqroot' leads nowhere"),
+        ("math", "the reference 'math' leads nowhere"),
+        (":sqrt", " cannot be imported: ValueError"),
+    ],
+)
+def test_a_reference_to_nothing_is_told_in_one_line(reference: str, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        resolve(reference)
 
 
 @pytest.mark.parametrize("name", list(discover()))

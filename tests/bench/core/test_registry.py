@@ -47,11 +47,24 @@ def test_every_file_of_a_package_is_found(add: Add, fruits: Registry[int]) -> No
     assert fruits.module("pear") == f"{PACKAGE}.trees"
 
 
-def test_a_name_taken_twice_is_an_error_that_names_both(add: Add, fruits: Registry[int]) -> None:
+def test_a_name_taken_twice_means_neither_and_names_both(
+    add: Add, fruits: Registry[int], caplog: pytest.LogCaptureFixture
+) -> None:
     add("one", "fruits.add('apple', 1)\n")
-    add("two", "fruits.add('apple', 2)\n")
-    with pytest.raises(UserError, match=rf"fruit 'apple' of {PACKAGE}.two .* {PACKAGE}.one"):
-        fruits.all()
+    add("two", "fruits.add('apple', 2)\nfruits.add('pear', 3)\n")
+    assert fruits.all() == {"pear": 3}
+    told = f"fruit 'apple' of {PACKAGE}.two is already defined in {PACKAGE}.one; rename one"
+    assert [r.message for r in caplog.records] == [told]
+    with pytest.raises(UserError, match=told):
+        fruits.find("apple")
+
+
+def test_modules_that_a_broken_one_imported_keep_their_definitions(
+    add: Add, fruits: Registry[int]
+) -> None:
+    add("whole", "fruits.add('apple', 1)\n")
+    add("again", f"import {PACKAGE}.whole\nfruits.add('apple', 2)\n1 / 0\n")
+    assert fruits.all() == {"apple": 1}
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(add: Add, fruits: Registry[int]) -> None:
@@ -74,10 +87,35 @@ def test_a_broken_module_is_a_warning_but_to_its_own_users(
         fruits.find("half")
 
 
-@pytest.mark.parametrize("text", ["import sys\nsys.exit(3)", "raise KeyError('x')", "def f(:"])
-def test_a_module_may_fail_in_any_way(add: Add, fruits: Registry[int], text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import sys\nsys.exit(3)",
+        "raise KeyError('x')",
+        "def f(:",
+        "raise RuntimeError('two\\nlines')",
+        "from bench.core.errors import UserError\nraise UserError('a wrong field')",
+        "\\x00",
+    ],
+)
+def test_a_module_may_fail_in_any_way(
+    add: Add, fruits: Registry[int], text: str, caplog: pytest.LogCaptureFixture
+) -> None:
     add("broken", f"{text}\n")
     add("whole", "fruits.add('apple', 1)\n")
+    assert fruits.all() == {"apple": 1}
+    (record,) = caplog.records
+    assert record.message.startswith(f"{PACKAGE}.broken cannot be imported: ")
+    assert "\n" not in record.message
+
+
+@pytest.mark.parametrize("value", ["no_such_module", "no.such:thing", "", ":x", "..x"])
+def test_an_entry_point_may_name_anything(
+    add: Add, fruits: Registry[int], monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    add("whole", "fruits.add('apple', 1)\n")
+    points = [EntryPoint("theirs", value, "test.fruits")]
+    monkeypatch.setattr(registry, "entry_points", lambda group: points)
     assert fruits.all() == {"apple": 1}
 
 

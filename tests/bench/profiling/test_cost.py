@@ -11,11 +11,10 @@ import pytest
 
 from baselines.global_local.table import generator
 from bench.config import Model, to_dict
-from bench.core.files import write_json
-from bench.core.run_folder import RunFolder
 from bench.presets import preset
 from bench.profiling import cost
 from bench.registry import find
+from bench.runs.run import Run
 
 
 def test_a_networks_cost_is_counted_and_measured() -> None:
@@ -64,13 +63,14 @@ def test_a_run_is_measured_once_on_each_device(
         asked.append(name)
         return example
 
-    run = RunFolder(tmp_path)
-    write_json(run.state, {"state": "finished", "reason": ""})
-    write_json(run.config, to_dict(preset("quick")))
-    write_json(run.identity, {"method": "telea"})
+    run = Run(tmp_path / "r")
+    run.begin({"method": "telea"}, to_dict(preset("quick")), {})
+    with run.working():
+        pass
     monkeypatch.setattr(cost, "measure", measure)
     for device, times in (("CPU, 2 threads", 1), ("CPU, 2 threads", 1), ("another", 2)):
         monkeypatch.setattr(cost, "environment", lambda device=device: {"device": device})
         cost.of_run(run)
         assert len(asked) == times
     assert json.loads(run.cost.read_text())["milliseconds"] == 1.5
+    assert run.damaged() == {}  # it has a sum of its own

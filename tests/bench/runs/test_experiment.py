@@ -1,4 +1,6 @@
 import logging
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from torch import Tensor
 from bench.config import override
 from bench.core.device import has_bf16_units
 from bench.core.errors import UserError
+from bench.core.interrupts import Stopped
 from bench.evaluation import records
 from bench.evaluation.metrics import metric
 from bench.presets import preset
@@ -43,14 +46,42 @@ def test_two_variants_see_the_same_batches_bit_for_bit(
     assert not torch.equal(seen["forward"][0], seen["forward"][2])
 
 
-def test_what_a_killed_redo_left_is_not_resumed(tmp_path: Path) -> None:
+def test_a_redo_that_is_stopped_keeps_the_run_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     config = override(preset("quick"), {**SMALL, "checkpoint_every": 1})
-    first = Experiment(find("no-gan"), config, tmp_path)
-    kept = first.execute().weights.read_bytes()
-    # Killed while it cleared the folder: the state is gone first, the checkpoints are still there.
-    first.run.state.unlink()
+    run = Experiment(find("no-gan"), config, tmp_path).execute()
+    kept = run.weights.read_bytes()
     other = Experiment(find("no-gan"), override(config, {"lr": 0.1}), tmp_path)
-    assert other.execute().weights.read_bytes() != kept
+    step = CommonLearner.step
+
+    def stopped(self: CommonLearner, *arguments: Any) -> dict[str, Tensor]:
+        if arguments[-1] == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(self, *arguments)
+
+    monkeypatch.setattr(CommonLearner, "step", stopped)
+    with pytest.raises(Stopped, match="stopped after step 2 of 3"):
+        other.execute(redo=True)
+    assert run.weights.read_bytes() == kept and run.damaged() == {}
+    monkeypatch.setattr(CommonLearner, "step", step)
+    with caplog.at_level(logging.INFO):
+        other.execute(redo=True)
+    assert "resuming after step 2 of 3" in caplog.text
+    assert run.weights.read_bytes() != kept and run.damaged() == {}
+    alone = Experiment(find("no-gan"), override(config, {"lr": 0.1}), tmp_path / "alone").execute()
+    assert run.weights.read_bytes() == alone.weights.read_bytes()
+
+
+def test_a_redo_that_fails_keeps_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = override(preset("quick"), SMALL)
+    run = Experiment(find("no-gan"), config, tmp_path).execute()
+    kept = run.weights.read_bytes()
+    monkeypatch.setattr(CommonLearner, "step", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        Experiment(find("no-gan"), config, tmp_path).execute(redo=True)
+    assert run.progress == "finished" and run.damaged() == {}
+    assert run.weights.read_bytes() == kept
 
 
 def test_where_data_lies_is_not_part_of_the_identity(tmp_path: Path) -> None:

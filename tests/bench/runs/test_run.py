@@ -11,7 +11,8 @@ import pytest
 from filelock import FileLock
 
 from bench.core.errors import UserError
-from bench.runs.run import Run, find
+from bench.core.files import write_json
+from bench.runs.run import Run, find, sound
 
 
 def bench(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -56,13 +57,116 @@ def test_a_second_holder_of_the_lock_is_refused(tmp_path: Path) -> None:
         pass
 
 
-def test_clear_keeps_the_lock(tmp_path: Path) -> None:
-    run = Run(tmp_path / "r")
+def finished(path: Path, content: str = "old") -> Run:
+    """Write a finished run with one table."""
+    run = Run(path)
+    run.begin({"method": content}, {}, {})
+    with run.working():
+        run.records.write_text(content)
+    return run
+
+
+def test_what_killed_processes_left_goes_with_the_lock(tmp_path: Path) -> None:
+    run = finished(tmp_path / "r")
+    left = run.pictures.path / ".00002_mask-encoder-3.16989.tmp.png"
+    left.parent.mkdir()
+    left.touch()
     with run.locked():
-        run.begin({}, {}, {})
-        (run.path / "checkpoints").mkdir()
-        run.clear()
-        assert [p.name for p in run.path.iterdir()] == ["lock"]
+        assert not left.exists()
+        assert run.progress == "finished"
+    assert [p.name for p in tmp_path.iterdir() if p != run.path] == [".r.lock"]
+
+
+def test_a_run_is_replaced_by_its_successor(tmp_path: Path) -> None:
+    run = finished(tmp_path / "r")
+    with run.locked():
+        run.replace_by(finished(run.successor.path, "new"))
+    assert run.records.read_text() == "new"
+    assert find(tmp_path) == [run]
+    assert {p.name for p in tmp_path.iterdir()} == {"r", ".r.lock"}
+
+
+@pytest.mark.parametrize("renames", [0, 1, 2])
+def test_a_replacement_that_was_killed_is_completed_or_never_was(
+    tmp_path: Path, renames: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finished(tmp_path / "r")
+    rename, done = Path.rename, []
+
+    def killed(path: Path, target: Path = tmp_path) -> Path:
+        if len(done) == renames:
+            raise KeyboardInterrupt
+        done.append(target)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", killed)
+    monkeypatch.setattr("bench.runs.run.remove", killed)
+    with pytest.raises(KeyboardInterrupt), run.locked():
+        run.replace_by(finished(run.successor.path, "new"))
+    monkeypatch.undo()
+    with run.locked():
+        assert run.records.read_text() == ("old" if renames == 0 else "new")
+    assert run.damaged() == {}
+
+
+def test_a_replacement_follows_no_link_out_of_the_run(tmp_path: Path) -> None:
+    elsewhere = finished(tmp_path / "scratch" / "r")
+    run = Run(tmp_path / "runs" / "r")
+    run.path.parent.mkdir()
+    run.path.symlink_to(elsewhere.path)
+    with run.locked():
+        run.replace_by(finished(run.successor.path, "new"))
+    assert (run.records.read_text(), elsewhere.records.read_text()) == ("new", "old")
+
+
+def test_a_hidden_folder_is_no_run(tmp_path: Path) -> None:
+    finished(tmp_path / ".r.redo")
+    assert find(tmp_path) == []
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"state": "done"}', '{"state": 3}', "\xff"])
+def test_a_state_of_another_shape_is_named(tmp_path: Path, content: str) -> None:
+    run = finished(tmp_path / "r")
+    run.state.write_text(content, encoding="latin-1")
+    with pytest.raises(UserError, match=r"state\.json"):
+        _ = run.progress
+    good, problems = sound([run, finished(tmp_path / "s")])
+    assert [r.name for r in good] == ["s"]
+    assert len(problems) == 1 and "state.json" in problems[0]
+
+
+def test_a_run_with_changed_numbers_is_not_sound(tmp_path: Path) -> None:
+    changed, unfinished, good = (
+        finished(tmp_path / "a"),
+        Run(tmp_path / "b"),
+        finished(tmp_path / "c"),
+    )
+    unfinished.begin({"method": "m"}, {}, {})
+    changed.records.write_text("new")
+    assert sound([changed, unfinished, good]) == (
+        [good],
+        [f"{changed.records} was changed after it was written; `python -m bench run` with the "
+         "options of the run makes it again"],
+    )  # fmt: skip
+    for name in ("identity.json", "config.json", "environment.json"):
+        (good.path / name).write_text("{}")
+        with pytest.raises(UserError, match=f"{name} was changed.*--redo"):
+            good.damaged()
+        write_json(good.path / name, {"method": "old"} if name == "identity.json" else {})
+
+
+def test_a_failure_is_told_though_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(tmp_path / "r")
+    run.begin({}, {}, {})
+
+    def full(*_: object) -> None:
+        raise UserError("cannot write state.json: no space left")
+
+    with pytest.raises(RuntimeError, match="first"), run.working():
+        monkeypatch.setattr("bench.runs.run.write_json", full)
+        raise RuntimeError("first")
 
 
 @pytest.mark.slow
@@ -98,8 +202,7 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path: Path, tiny: list[str]) 
 
 def test_a_run_in_work_refuses_a_second_process(tmp_path: Path, tiny: list[str]) -> None:
     folder = tmp_path / "forward-quick-seed0"
-    folder.mkdir()
-    with FileLock(folder / "lock"):
+    with FileLock(Run(folder).lock):
         result = bench("run", "--variant", "forward", *tiny, "--out", str(tmp_path), check=False)
     assert result.returncode == 2
     assert result.stderr.splitlines()[-1].startswith(f"error: {folder} is being worked on")

@@ -1,0 +1,87 @@
+"""Signals that end the program: at once, or in good order where work would be lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+from bench.core.rank import is_first
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
+GO_ON_LATER = 75
+"""Exit code after SIGTERM or SIGUSR1: EX_TEMPFAIL of sysexits.h, "try again later"."""
+REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+"""Signals that ask a training to stop: Ctrl-C, and what schedulers send before they kill."""
+
+
+class Stopped(KeyboardInterrupt):
+    """Work that stopped in good order at a signal; its text says what was kept.
+
+    It is no error: whoever catches exceptions to go on with other work must let it pass.
+    """
+
+    def __init__(self, text: str, number: int) -> None:
+        super().__init__(text)
+        self.code = INTERRUPTED if number == signal.SIGINT else GO_ON_LATER
+
+
+class StopRequest:
+    """Whether a signal has asked to stop, and which."""
+
+    number = 0
+
+
+@contextmanager
+def stop_requests() -> Iterator[StopRequest]:
+    """Turn the first signal of `REQUESTS` into a request, which the work inside looks at.
+
+    A second Ctrl-C is a `KeyboardInterrupt` at once. Python handles signals in the main thread
+    alone: in another there are no requests.
+    """
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if request.number and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        request.number = number
+
+    before = {number: signal.signal(number, ask) for number in REQUESTS}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def ignore_requests(_: int = 0) -> None:
+    """Let a helper process outlive the signals: the process that it works for decides when to stop.
+
+    Terminals and schedulers send a signal to all processes of a program.
+    """
+    for number in REQUESTS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def leave_at_interrupt() -> None:
+    """Make Ctrl-C end the process at once with one line and code 130.
+
+    An exception would not do: raised inside an import it becomes another error, or is lost. Nothing
+    is lost by leaving: files are written whole, and the locks of a process end with it.
+    """
+    first, process = is_first(), os.getpid()
+
+    def leave(number: int, frame: FrameType | None) -> NoReturn:
+        if first and os.getpid() == process:  # one line, from one of several processes
+            os.write(2, b"\ninterrupted; the same command goes on with what is finished\n")
+        os._exit(INTERRUPTED)
+
+    signal.signal(signal.SIGINT, leave)
