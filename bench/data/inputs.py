@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.config import Config
+from bench.core.digests import FileDigests
 from bench.data import cache, pairs
 from bench.data.batches import Batches
 from bench.data.images.source import SPLITS, Split, pictures
@@ -16,6 +17,8 @@ from bench.data.pairs import FrozenPairs, Manifest
 DEFAULT_ROOT = Path("~/.cache/lbam-bench")
 PAIRS_SEED = 0
 """Seed of test and validation pairs, not `--seed`: every run is measured on the same pairs."""
+TRIED_MASKS = 8
+"""Masks of the training sequence that are drawn when it is made."""
 
 
 class Inputs:
@@ -23,27 +26,25 @@ class Inputs:
 
     Each part is made when it is first asked for, since a method without training needs only the
     test pairs. A source that is missing or wrong is a `UserError` at that moment. `folder` is the
-    cache of decoded photographs.
+    cache of decoded photographs and of files' digests.
     """
 
     def __init__(self, config: Config, folder: Path) -> None:
         self.config, self.data, self.folder = config, config.data, folder
         self.root = Path(config.data.data_root or DEFAULT_ROOT).expanduser()
+        self.file_digests = FileDigests(folder, config.data.rehash)
         self._photos: dict[Split, cache.Photos] = {}
         self._masks: dict[tuple[str, Split], MaskSource] = {}
 
     @cached_property
     def train(self) -> Batches:
         """The training batches by step."""
-        training = self.config.training
-        return Batches(
-            self.photos("train"),
-            self.masks(self.data.masks, "train"),
-            self.data.size,
-            self.data.ratio,
-            training.batch_size,
-            training.seed,
-        )
+        photos, masks = self.photos("train"), self.masks(self.data.masks, "train")
+        size, ratio, training = self.data.size, self.data.ratio, self.config.training
+        # Now, not at some step: the families may not reach the ratio, or the files be damaged.
+        for position in range(TRIED_MASKS):
+            masks.training(size, ratio, training.seed, position)
+        return Batches(photos, masks, size, ratio, training.batch_size, training.seed)
 
     @cached_property
     def validation(self) -> FrozenPairs:
@@ -55,10 +56,13 @@ class Inputs:
     @cached_property
     def test(self) -> FrozenPairs:
         """The test pairs: those of `--manifest`, or drawn."""
-        photos = self.photos("test")
+        # First: a wrong manifest is told before photographs are decoded.
+        given = Manifest.read(Path(self.data.manifest)) if self.data.manifest else None
         source = self.masks(self.data.test_masks or self.data.masks, "test")
-        if self.data.manifest:
-            return FrozenPairs(Manifest.read(Path(self.data.manifest)), photos, source)
+        if given:
+            frozen = FrozenPairs(given, self.photos("test"), source)
+            frozen.check_masks()
+            return frozen
         return self._draw("test", source, self.data.pairs, "test")
 
     def photos(self, split: Split) -> cache.Photos:
@@ -67,13 +71,15 @@ class Inputs:
             # A folder named for testing alone is a test set as it stands.
             whole = split == "test" and self.data.test_images not in ("", self.data.images)
             found = pictures(self.image_source(split), split, self.root, whole)
-            self._photos[split] = cache.load(found, self.data.resize, self.data.size, self.folder)
+            self._photos[split] = cache.load(
+                found, self.data.resize, self.data.size, self.folder, self.file_digests
+            )
         return self._photos[split]
 
     def masks(self, spec: str, split: Split) -> MaskSource:
         """Return the masks of one source; published sets may have a part for each split."""
         if (spec, split) not in self._masks:
-            found = open_masks(spec, self.data.polarity, self.root, split)
+            found = open_masks(spec, self.data.polarity, self.root, split, self.file_digests)
             self._masks[spec, split] = found
         return self._masks[spec, split]
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import reprlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
+from typing import Any, get_origin, get_type_hints
 
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from bench.core.errors import UserError
 from bench.core.files import read_json, write_json
 from bench.core.seeds import rng
 from bench.data.cache import Photos
-from bench.data.masks.buckets import hole_ratio, mask_hash
+from bench.data.masks.buckets import Mask, bucket_of, hole_ratio, mask_hash
 from bench.data.masks.family import family_of
 from bench.data.masks.source import MaskSource
 
@@ -38,7 +41,7 @@ class Pair:
     mask: str
     mask_hash: str
     ratio: float
-    """Measured hole share after resize and threshold."""
+    """Measured hole share after resize and threshold, in [0, 1]."""
     bucket: str
 
 
@@ -81,29 +84,52 @@ class Manifest:
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
-        """Read what `save` wrote; a changed or foreign file is a `UserError`."""
+        """Read what `save` wrote; a changed or foreign file is a `UserError` that names it."""
         values = read_json(path)
-        try:
-            version, stated = values.pop("version"), values.pop("hash")
-            families = values.pop("mask_families", None)
-        except (AttributeError, KeyError, TypeError) as error:
-            raise UserError(f"{path} is not a manifest of test pairs: no {error}") from error
-        if version != VERSION:
+        if not isinstance(values, dict) or "version" not in values:
+            raise UserError(f"{path} is not a manifest of test pairs: it states no version")
+        if (version := values.pop("version")) != VERSION:
             raise UserError(
-                f"manifest {path} has version {version}, and this program reads version {VERSION}; "
-                "draw the pairs again, or use the release that made it"
+                f"manifest {path} has version {reprlib.repr(version)}, and this program reads "
+                f"version {VERSION}; draw the pairs again, or use the release that made it"
             )
+        stated = [values.pop(name, None) for name in ("hash", "mask_families")]
         try:
-            manifest = cls(**{**values, "pairs": tuple(Pair(**p) for p in values["pairs"])})
-        except (KeyError, TypeError) as error:
-            raise UserError(f"{path} is not a manifest of test pairs: {error}") from error
-        if (manifest.hash, manifest.mask_families) != (stated, families):
+            manifest = cls._of_json(values)
+            if [manifest.hash, manifest.mask_families] != stated:
+                raise UserError(
+                    "was changed after it was made: its content does not give the hash or the "
+                    "mask families that it states"
+                )
+            manifest._check()
+        except UserError as error:
             raise UserError(
-                f"manifest {path} was changed after it was made: its content does not give the "
-                "hash or the mask families that it states; take an unchanged copy, or draw the "
-                "pairs again"
-            )
+                f"manifest {path} {error}; take an unchanged copy, or draw the pairs again"
+            ) from error
         return manifest
+
+    @classmethod
+    def _of_json(cls, values: Mapping[str, Any]) -> Manifest:
+        """Return the manifest of plain values; wrong names or types are a `UserError`."""
+        pairs = values.get("pairs")
+        if not isinstance(pairs, list):
+            raise UserError("has no list of pairs")
+        for number, pair in enumerate(pairs):
+            _check_types(Pair, pair, f"pair {number}'s ")
+        values = {**values, "pairs": tuple(Pair(**pair) for pair in pairs)}
+        _check_types(cls, values)
+        return cls(**values)
+
+    def _check(self) -> None:
+        """Raise a `UserError` for what no photographs and masks could fit."""
+        if not self.pairs:
+            raise UserError("has no pairs")
+        if not 0 < self.size <= self.resize:
+            raise UserError(f"has a size of {self.size} for a resize of {self.resize}")
+        for number, pair in enumerate(self.pairs):
+            if bucket_of(pair.ratio) != pair.bucket:
+                bucket = reprlib.repr(pair.bucket)
+                raise UserError(f"has {pair.ratio} as pair {number}'s ratio in bucket {bucket}")
 
 
 def make(
@@ -135,8 +161,7 @@ def make(
             )
         for k, (image, top, left) in enumerate(crops):
             name, mask = found[k % len(found)]
-            ratio = round(hole_ratio(mask), 9)  # a multiple of 1/(H·W), without float noise
-            pairs.append(Pair(image, top, left, name, mask_hash(mask), ratio, bucket))
+            pairs.append(Pair(image, top, left, name, mask_hash(mask), _ratio(mask), bucket))
     return Manifest(size, resize, photos.digest, masks.name, tuple(pairs))
 
 
@@ -151,6 +176,22 @@ def _crop(photos: Photos, size: int, seed: int, purpose: str, k: int) -> tuple[s
         int(stream.integers(height - size + 1)),
         int(stream.integers(width - size + 1)),
     )
+
+
+def _check_types(kind: type, values: Any, whose: str = "") -> None:
+    """Raise a `UserError` for plain values that do not have a dataclass's fields and types."""
+    types = _types(kind)
+    if not isinstance(values, Mapping) or values.keys() != types.keys():
+        raise UserError(f"does not hold exactly {whose}{', '.join(types)}")
+    for name, value in values.items():
+        if type(value) is not types[name]:
+            raise UserError(f"has {reprlib.repr(value)} as {whose}{name}")
+
+
+@cache
+def _types(kind: type) -> dict[str, type]:
+    """Return the types of a dataclass's fields, which strings name until they are asked for."""
+    return {name: get_origin(hint) or hint for name, hint in get_type_hints(kind).items()}
 
 
 @dataclass(frozen=True)
@@ -173,6 +214,8 @@ class FrozenPairs:
                 f"({self.photos.digest[:12]}, not {self.manifest.image_digest[:12]}); "
                 "check --test-images and --data-root"
             )
+        for number, pair in enumerate(self.manifest.pairs):
+            self._check_crop(number, pair)
 
     def __len__(self) -> int:
         return len(self.manifest.pairs)
@@ -185,14 +228,46 @@ class FrozenPairs:
             torch.from_numpy(np.stack(masks))[:, None],
         )
 
+    def check_masks(self) -> None:
+        """Load every mask once, so that a wrong one is told at once and not after a training."""
+        for pair in tqdm(self.manifest.pairs, desc="check masks", unit="mask", delay=2):
+            self._mask(pair)
+
     @cached_property
     def _index(self) -> dict[str, int]:
         return {name: i for i, name in enumerate(self.photos.names)}
 
+    def _check_crop(self, number: int, pair: Pair) -> None:
+        """Raise a `UserError` for a pair whose crop is no part of a photograph."""
+        if pair.image not in self._index:
+            raise UserError(
+                f"pair {number} of the manifest: no test image has the name "
+                f"{reprlib.repr(pair.image)}; take an unchanged manifest, or draw the pairs again"
+            )
+        height, width = self.photos.shapes[self._index[pair.image]]
+        most = height - self.manifest.size, width - self.manifest.size
+        if not (0 <= pair.top <= most[0] and 0 <= pair.left <= most[1]):
+            raise UserError(
+                f"pair {number} of the manifest: a crop of {self.manifest.size} pixels at top "
+                f"{pair.top}, left {pair.left} is not inside image {pair.image} of "
+                f"{width}x{height}; take an unchanged manifest, or draw the pairs again"
+            )
+
     def _pair(self, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
         size = self.manifest.size
         photo = self.photos[self._index[pair.image]]
-        mask = self.masks.load(pair.mask, size)
-        if mask_hash(mask) != pair.mask_hash:
-            raise UserError(f"mask {pair.mask} is not the one the manifest was made from")
-        return photo[pair.top : pair.top + size, pair.left : pair.left + size], mask
+        return photo[pair.top : pair.top + size, pair.left : pair.left + size], self._mask(pair)
+
+    def _mask(self, pair: Pair) -> Mask:
+        mask = self.masks.load(pair.mask, self.manifest.size)
+        if (mask_hash(mask), _ratio(mask)) != (pair.mask_hash, pair.ratio):
+            raise UserError(
+                f"mask {pair.mask} is not the one the manifest was made from; "
+                "check --test-masks, --polarity and --data-root, or draw the pairs again"
+            )
+        return mask
+
+
+def _ratio(mask: Mask) -> float:
+    """Return a mask's hole ratio, a multiple of 1/(H·W), without float noise."""
+    return round(hole_ratio(mask), 9)

@@ -3,7 +3,7 @@
 They run before anything is built, and import no torch.
 """
 
-from bench.config import Config
+from bench.config import Config, Model
 from bench.core.errors import UserError
 
 
@@ -30,3 +30,9 @@ def multiple_of(config: Config, divisor: int, what: str) -> None:
     """Refuse a `--size` that is not a multiple of the divisor; `what` names those that need one."""
     if config.data.size % divisor:
         raise UserError(f"--size {config.data.size} is no multiple of {divisor}: {what} need one")
+
+
+def least_width(model: Model, least: int, what: str) -> None:
+    """Refuse a `--width` that leaves the narrowest layer of a network, `what`, without channels."""
+    if model.width < least:
+        raise UserError(f"--width {model.width} is too narrow for {what}; use at least {least}")

@@ -18,7 +18,7 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", "
 def open_image(path: Path) -> Image.Image:
     """Return the decoded picture, upright by its EXIF orientation.
 
-    A file that is missing, damaged or no picture is a `UserError` that names it.
+    A file that is missing, damaged, too large or no picture is a `UserError` that names it.
     """
     try:
         with Image.open(path) as picture:
@@ -28,8 +28,12 @@ def open_image(path: Path) -> Image.Image:
         raise UserError(f"no file {path}") from error
     except UnidentifiedImageError as error:
         raise UserError(f"{path} is not an image in a format that can be read") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} is damaged or truncated: {error}") from error
+    except Image.DecompressionBombError as error:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
+        raise UserError(f"{path} has more than {most} million pixels; make it smaller") from error
+    except Exception as error:  # A damaged file can fail anywhere inside Pillow.
+        reason = getattr(error, "strerror", None) or str(error) or repr(error)
+        raise UserError(f"{path} is damaged or truncated: {reason}") from error
 
 
 def read_rgb(path: Path) -> Pixels:

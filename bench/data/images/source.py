@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from bench.core.registry import Registry
 from bench.data.images.decode import SUFFIXES
 from bench.data.source_name import SourceName, TakesPath, unknown_source
 
+log = logging.getLogger(__name__)
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
@@ -106,17 +108,35 @@ def missing(what: str, folder: Path, origin: str, layout: str) -> UserError:
 def list_folder(folder: Path) -> list[Picture]:
     """Return all pictures below a folder, named by relative path and sorted by name.
 
-    Hidden files and folders are left out. No folder, or one without pictures, is a `UserError`.
+    Hidden files and folders are left out, and with a warning those whose names are no UTF-8. No
+    folder, or one without pictures, is a `UserError`.
     """
     if not folder.is_dir():
         raise UserError(f"no folder {folder}")
     files = sorted(p for p in folder.rglob("*") if _is_picture(p, folder))
-    if not files:
+    everything = [Picture(p.relative_to(folder).as_posix(), p) for p in files]
+    found = [picture for picture in everything if _is_text(picture.name)]
+    if left_out := [picture.name for picture in everything if not _is_text(picture.name)]:
+        _warn_of_names(left_out, folder)
+    if not found:
         kinds = ", ".join(sorted(SUFFIXES))
         raise UserError(f"folder {folder} holds no images ({kinds})")
-    return [Picture(p.relative_to(folder).as_posix(), p) for p in files]
+    return found
 
 
 def _is_picture(path: Path, below: Path) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(below).parts)
     return path.suffix.lower() in SUFFIXES and not hidden and path.is_file()
+
+
+def _is_text(name: str) -> bool:
+    """Return whether a name is UTF-8; Python stands lone surrogates for its other bytes."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def _warn_of_names(names: list[str], folder: Path) -> None:
+    examples = ", ".join(ascii(name) for name in names[:3])
+    log.warning(
+        "%s: %d files are left out, since their names are no UTF-8 (%s); rename them",
+        folder, len(names), examples + ", ..." * (len(names) > 3),
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,8 @@ from bench.data.masks.buckets import BUCKETS, Mask, bucket_label
 
 DrawMask = Callable[[np.random.Generator, int, int], Mask]
 """Function `(stream, size, holes)` that draws a mask [size,size] with about `holes` hole pixels."""
+DRAWN = re.compile(r"([^/]+)/([^/]+)/([0-9]{1,19})/([0-9])/([0-9]{1,19})")
+"""Names of drawn masks: families, purpose, seed, number of the bucket and index."""
 ATTEMPTS = 1000
 """Draws of one mask before its family is said not to reach the wanted hole ratio."""
 
@@ -63,9 +66,8 @@ def family_of(name: str) -> str:
     Drawn masks have names such as `shapes/test/0/2/17`, which `GeneratedMasks.by_bucket` gives; a
     mix has all of its families, such as `shapes,strokes`. Files have an extension.
     """
-    families, *rest = name.split("/")
-    drawn = len(rest) == 4 and all(number.isdigit() for number in rest[1:])
-    return families if drawn else "files"
+    drawn = DRAWN.fullmatch(name)
+    return drawn[1] if drawn else "files"
 
 
 def generate(
@@ -129,17 +131,16 @@ class GeneratedMasks:
 
     def load(self, name: str, size: int) -> Mask:
         """Return the mask of a name that `by_bucket` gave, whichever families this source has."""
-        parts = name.split("/")
-        if len(parts) != 5 or not set(parts[0].split(",")) <= REGISTRY.all().keys():
+        drawn = DRAWN.fullmatch(name)
+        families = drawn[1].split(",") if drawn else []
+        if not drawn or int(drawn[4]) >= len(BUCKETS) or not set(families) <= REGISTRY.all().keys():
             raise UserError(
                 f"mask {name} of the manifest is not a generated one; "
                 "name its source by --test-masks"
             )
-        drawn_from, purpose, seed, bucket, index = parts
+        _, purpose, seed, bucket, index = drawn.groups()
         ratio = BUCKETS[int(bucket)]
-        return generate(
-            drawn_from.split(","), size, ratio, int(seed), f"{purpose}{bucket}", int(index)
-        )
+        return generate(families, size, ratio, int(seed), f"{purpose}{bucket}", int(index))
 
 
 @cache

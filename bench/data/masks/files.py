@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
 
+from bench.core.digests import FileDigests
 from bench.core.errors import UserError
 from bench.data.images.source import Picture, list_folder
 from bench.data.masks.buckets import Mask, hole_ratio
@@ -30,6 +31,7 @@ class FileMasks(MaskList):
 
     files: tuple[Picture, ...]
     polarity: Polarity
+    digests: FileDigests = field(default_factory=FileDigests, compare=False)
 
     @property
     def name(self) -> str:
@@ -43,23 +45,30 @@ class FileMasks(MaskList):
 
     @cached_property
     def digest(self) -> str:
-        """Hash of the files' names and sizes."""
-        facts = [(f.name, f.path.stat().st_size) for f in self.files]
+        """Hash of the files' names and bytes, and of the polarity."""
+        hashes = self.digests.of_all(file.path for file in self.files)
+        facts = [(file.name, digest) for file, digest in zip(self.files, hashes, strict=True)]
         white = self.polarity == "hole-white"
         return hashlib.sha256(repr((white, facts)).encode()).hexdigest()[:16]
 
     @classmethod
-    def open(cls, folder: Path, polarity: Polarity) -> Self:
-        """Return all masks below `folder`."""
-        return cls.of(list_folder(folder), polarity, str(folder))
+    def open(cls, folder: Path, polarity: Polarity, digests: FileDigests | None = None) -> Self:
+        """Return all masks below `folder`; `digests`, those of a request, save hashing again."""
+        return cls.of(list_folder(folder), polarity, str(folder), digests)
 
     @classmethod
-    def of(cls, files: Sequence[Picture], polarity: Polarity, what: str) -> Self:
+    def of(
+        cls,
+        files: Sequence[Picture],
+        polarity: Polarity,
+        what: str,
+        digests: FileDigests | None = None,
+    ) -> Self:
         """Return masks from these files; warn if they look as if the polarity were the other."""
         some = files[:: max(1, len(files) // LOOKED_AT)]
         ratios = [hole_ratio(read_mask(picture.path, polarity)) for picture in some]
         warn_if_mostly_hole(float(np.mean(ratios)), what, polarity)
-        return cls(tuple(files), polarity)
+        return cls(tuple(files), polarity, digests or FileDigests())
 
     def read(self, index: int, size: int) -> Mask:
         """Return one file as a mask, resized."""
@@ -75,7 +84,7 @@ def masks(request: MaskRequest) -> FileMasks:
             f"masks:{request.path} does not say what the hole is; "
             "add --polarity hole-white or --polarity hole-black"
         )
-    return FileMasks.open(request.path, request.polarity)
+    return FileMasks.open(request.path, request.polarity, request.digests)
 
 
 def declared_polarity(kind: str, own: Polarity, asked: Polarity | Literal[""]) -> Polarity:

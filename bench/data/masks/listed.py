@@ -34,7 +34,7 @@ class MaskList(ABC):
     @property
     @abstractmethod
     def digest(self) -> str:
-        """Identify the masks, wherever they lie; this is part of the identity of a training."""
+        """Identify the masks' pixels, wherever they lie; this is part of a training's identity."""
 
     @property
     @abstractmethod

@@ -37,7 +37,7 @@ def nvidia(request: MaskRequest) -> NvidiaMasks:
             "00000.png to 11999.png",
         )
     polarity = declared_polarity("nvidia", "hole-white", request.polarity)
-    source = NvidiaMasks.open(folder, polarity)
+    source = NvidiaMasks.open(folder, polarity, request.digests)
     if all(file_number(name) is None for name in source.names):
         raise UserError(
             f"{folder} holds none of NVIDIA's test masks, 00000.png to 11999.png; "

@@ -29,4 +29,4 @@ def qd_imd(request: MaskRequest) -> FileMasks:
             f"{part}/00000_{part}.png and so on",
         )
     polarity = declared_polarity("qd-imd", "hole-black", request.polarity)
-    return FileMasks.of(files, polarity, str(folder))
+    return FileMasks.of(files, polarity, str(folder), request.digests)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
+from bench.core.digests import FileDigests
 from bench.core.registry import Registry
 from bench.data.images.source import Split
 from bench.data.masks import family
@@ -29,7 +30,7 @@ class MaskSource(Protocol):
 
     @property
     def digest(self) -> str:
-        """Identify the masks, wherever they lie; this is part of the identity of a training."""
+        """Identify the masks' pixels, wherever they lie; this is part of a training's identity."""
 
     def training(self, size: int, ratio: tuple[float, float], seed: int, position: int) -> Mask:
         """Return the mask at one position of the training sequence, [size,size].
@@ -65,6 +66,8 @@ class MaskRequest(NamedTuple):
     """The path of `NAME:PATH`, where the source takes one."""
     polarity: Polarity | Literal[""]
     """`--polarity`; empty if it is not given."""
+    digests: FileDigests
+    """Digests of files, for `MaskSource.digest`."""
 
 
 OpenMasks = Callable[[MaskRequest], MaskSource]
@@ -115,7 +118,11 @@ def mask_source(
 
 
 def open_masks(
-    spec: str, polarity: Polarity | Literal[""], root: Path, split: Split = "train"
+    spec: str,
+    polarity: Polarity | Literal[""],
+    root: Path,
+    split: Split = "train",
+    digests: FileDigests | None = None,
 ) -> MaskSource:
     """Return the masks of `spec`: comma-separated families, or a source `NAME` or `NAME:PATH`.
 
@@ -124,7 +131,8 @@ def open_masks(
     asked, sources = SourceName.parse(spec), REGISTRY.all()
     if asked.name in sources:
         asked.check_path(sources[asked.name].takes_path)
-        return sources[asked.name].open(MaskRequest(split, root, asked.path, polarity))
+        request = MaskRequest(split, root, asked.path, polarity, digests or FileDigests())
+        return sources[asked.name].open(request)
     families, known = [name.strip() for name in spec.split(",")], family.REGISTRY.all()
     for name in families:
         if name not in known:

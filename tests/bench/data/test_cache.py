@@ -1,11 +1,16 @@
+import logging
 import os
+import resource
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from bench.core.digests import FileDigests
 from bench.core.errors import UserError
 from bench.data import cache
 from bench.data.images.decode import read_rgb, resize_shorter
@@ -115,3 +120,124 @@ def test_damaged_image_is_named_and_leaves_no_half_cache(album: Path, tmp_path: 
     assert [p.name for p in folder.iterdir() if p.suffix != ".lock"] == []
     (album / "b.png").write_bytes(whole)
     assert len(cache.load(list_folder(album), 48, 32, folder)) == 3
+
+
+def change_unnoticed(path: Path, change: Callable[[bytes], bytes]) -> None:
+    """Change a file in its place, and set its time back."""
+    facts = path.stat()
+    path.write_bytes(change(path.read_bytes()))
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+
+
+def flipped(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize("suffix", [".json", ".bin"])
+@pytest.mark.parametrize(
+    "damage",
+    [flipped, lambda content: content[:-3], lambda _: b"", lambda _: b"{}", lambda _: b"[1]", None],
+    ids=["flipped", "truncated", "empty", "no sum", "a list", "missing"],
+)
+def test_damaged_cache_is_made_again_with_a_warning_that_names_the_file(
+    album: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    suffix: str,
+    damage: Callable[[bytes], bytes] | None,
+) -> None:
+    folder = tmp_path / "cache"
+    before = cache.load(list_folder(album), 48, 32, folder, FileDigests(folder))
+    expected = [before[i].copy() for i in range(3)]
+    (file,) = (path for path in folder.glob(f"*{suffix}") if path.name != "digests.json")
+    if damage is None:
+        file.unlink()
+    else:
+        file.write_bytes(damage(file.read_bytes()))
+    with caplog.at_level(logging.WARNING):
+        after = cache.load(list_folder(album), 48, 32, folder, FileDigests(folder))
+    assert len(caplog.records) == 1
+    assert str(file) in caplog.text
+    assert "decoded again" in caplog.text
+    assert all(np.array_equal(after[i], expected[i]) for i in range(3))
+    assert cache.load(list_folder(album), 48, 32, folder, FileDigests(folder)).names == after.names
+    assert len(caplog.records) == 1
+
+
+def test_rehash_finds_a_change_of_the_pixels_that_cannot_be_seen(
+    album: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "cache"
+    before = cache.load(list_folder(album), 48, 32, folder, FileDigests(folder))[0].copy()
+    change_unnoticed(next(folder.glob("*.bin")), flipped)
+    with caplog.at_level(logging.WARNING):
+        cache.load(list_folder(album), 48, 32, folder, FileDigests(folder))
+        assert caplog.text == ""  # an unchanged file costs no more than a look
+        again = cache.load(list_folder(album), 48, 32, folder, FileDigests(folder, rehash=True))
+    assert "decoded again" in caplog.text
+    assert np.array_equal(again[0], before)
+
+
+def test_rehash_finds_a_change_of_a_photograph_that_cannot_be_seen(tmp_path: Path) -> None:
+    album, folder = tmp_path / "album", tmp_path / "cache"
+    album.mkdir()
+    Image.new("RGB", (40, 40), (1, 2, 3)).save(album / "a.bmp")
+    before = cache.load(list_folder(album), 40, 32, folder, FileDigests(folder))
+    change_unnoticed(album / "a.bmp", lambda content: content[:-3] + b"\7\7\7")
+    same = cache.load(list_folder(album), 40, 32, folder, FileDigests(folder))
+    assert same.digest == before.digest
+    after = cache.load(list_folder(album), 40, 32, folder, FileDigests(folder, rehash=True))
+    assert after.digest != before.digest
+    assert (after[0] == 7).any()
+
+
+def test_photograph_that_is_not_what_was_hashed_is_refused(tmp_path: Path) -> None:
+    album, folder = tmp_path / "album", tmp_path / "cache"
+    album.mkdir()
+    Image.new("RGB", (40, 40), (1, 2, 3)).save(album / "a.bmp")
+    FileDigests(folder).of(album / "a.bmp")
+    change_unnoticed(album / "a.bmp", flipped)
+    with pytest.raises(UserError, match=r"a\.bmp has changed .*--rehash"):
+        cache.load(list_folder(album), 40, 32, folder, FileDigests(folder))
+
+
+def test_too_little_space_is_told_before_anything_is_decoded(
+    album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forbid_decoding(monkeypatch)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 3 * 48**2))
+    with pytest.raises(UserError, match=r"3 photographs at --resize 48 .* in .*cache.* free"):
+        cache.load(list_folder(album), 48, 32, tmp_path / "cache")
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_failed_write_names_the_file_and_leaves_nothing(album: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    with files_of_at_most(10_000), pytest.raises(UserError, match=r"cannot write .*\.bin: "):
+        cache.load(list_folder(album), 48, 32, folder)
+    assert [p.name for p in folder.iterdir() if p.suffix != ".lock"] == []
+
+
+def test_line_of_pixels_is_refused_before_it_is_resized(
+    album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("RGB", (60_000, 1)).save(album / "line.png")
+    real = cache.resize_shorter
+
+    def resized(pixels: np.ndarray, shorter: int) -> np.ndarray:
+        assert pixels.shape[0] > 1
+        return real(pixels, shorter)
+
+    monkeypatch.setattr(cache, "resize_shorter", resized)
+    with pytest.raises(UserError, match=r"line\.png is 1 pixels"):
+        cache.load(list_folder(album), 48, 32, tmp_path / "cache")

@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from bench.config import Config, override
 from bench.core.errors import UserError
 from bench.data.images.source import SPLITS
 from bench.data.inputs import Inputs
+from bench.data.masks import family
 from bench.presets import preset
 
 MaskMaker = Callable[[Mapping[str, float]], Path]
@@ -98,3 +100,47 @@ def test_splits_name_no_place(root: Path, tmp_path: Path) -> None:
     assert record["test"]["names"] == ["004_im.png", "005_im.png"]
     assert record["val"]["source"] == "paris"
     assert str(root) not in json.dumps(record)
+
+
+def test_masks_that_cannot_be_drawn_are_refused_before_the_training(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(family, "ATTEMPTS", 3)
+    config = tiny(root, masks="strokes", ratio=(0.0, 0.0005))
+    with pytest.raises(UserError, match=r"no strokes mask .*--ratio"):
+        _ = Inputs(config, tmp_path / "cache").train
+
+
+def test_rehash_reads_all_data_again(root: Path, tmp_path: Path) -> None:
+    def digests(**options: bool) -> dict[str, str]:
+        return Inputs(tiny(root, **options), tmp_path / "cache").digests()
+
+    before = digests()
+    mask = root / "nvidia_masks" / "02000.png"
+    facts = mask.stat()
+    mask.write_bytes(mask.read_bytes()[:-1] + b"\0")
+    os.utime(mask, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert digests() == before
+    after = digests(rehash=True)
+    assert after["training masks"] != before["training masks"]
+    assert after["training images"] == before["training images"]
+    assert digests() == after
+
+
+def test_masks_of_a_given_manifest_are_checked_at_once(root: Path, tmp_path: Path) -> None:
+    config, path = tiny(root), tmp_path / "manifest.json"
+    Inputs(config, tmp_path / "cache").test.manifest.save(path)
+    config = override(config, {"manifest": str(path)})
+    assert len(Inputs(config, tmp_path / "cache").test) == 8
+    for file in (root / "nvidia_masks").glob("02*.png"):
+        Image.new("L", (64, 64)).save(file)
+    with pytest.raises(UserError, match=r"mask 02.*png is not the one .*--test-masks"):
+        _ = Inputs(config, tmp_path / "cache").test
+
+
+def test_wrong_manifest_is_told_before_photographs_are_decoded(root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    path.write_text("[]")
+    with pytest.raises(UserError, match=r"manifest\.json is not a manifest"):
+        _ = Inputs(tiny(root, manifest=str(path)), tmp_path / "cache").test
+    assert not (tmp_path / "cache").exists()

@@ -1,7 +1,9 @@
+import hashlib
 import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +145,94 @@ def test_foreign_file_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(UserError, match=r"foreign\.json"):
         manifest.Manifest.read(path)
+
+
+def resaved(path: Path, whole: dict[str, object], pair: dict[str, object]) -> None:
+    """Change a manifest, and write the hash that its content then gives."""
+    values = json.loads(path.read_text())
+    values["pairs"] = [values["pairs"][0] | pair, *values["pairs"][1:]]
+    values |= whole
+    stated = {name: values.pop(name) for name in ("version", "hash", "mask_families")}
+    stated["hash"] = hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
+    path.write_text(json.dumps(stated | values))
+
+
+@pytest.mark.parametrize(
+    ("whole", "pair", "problem"),
+    [
+        ({"pairs": 3}, {}, "has no list of pairs"),
+        ({"pairs": [3]}, {}, "does not hold exactly pair 0's image, top"),
+        ({"extra": 3}, {}, "does not hold exactly size, resize"),
+        ({"size": 64.0}, {}, r"has 64\.0 as size"),
+        ({"size": True}, {}, "has True as size"),
+        ({"resize": "66"}, {}, "has '66' as resize"),
+        ({"image_digest": None}, {}, "has None as image_digest"),
+        ({"mask_source": []}, {}, r"has \[\] as mask_source"),
+        ({}, {"image": 3}, "has 3 as pair 0's image"),
+        ({}, {"top": 1.5}, r"has 1\.5 as pair 0's top"),
+        ({}, {"left": "1"}, "has '1' as pair 0's left"),
+        ({}, {"mask": {}}, "has {} as pair 0's mask"),
+        ({}, {"mask_hash": 5}, "has 5 as pair 0's mask_hash"),
+        ({}, {"ratio": "0.1"}, "has '0.1' as pair 0's ratio"),
+        ({}, {"bucket": ["(0.1, 0.2]"]}, "has .* as pair 0's bucket"),
+        ({}, {"more": 1}, "does not hold exactly pair 0's image, top"),
+    ],
+)
+def test_wrong_names_and_types_are_told(
+    photos: cache.Photos, tmp_path: Path, whole: dict[str, object], pair: dict, problem: str
+) -> None:
+    path = tmp_path / "manifest.json"
+    make(photos).save(path)
+    resaved(path, whole, pair)
+    with pytest.raises(UserError, match=rf"manifest\.json {problem}.*; .*draw the pairs again"):
+        manifest.Manifest.read(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"pairs": ()}, "has no pairs"),
+        ({"size": -64}, "has a size of -64 for a resize of 66"),
+        ({"size": 67}, "has a size of 67 for a resize of 66"),
+        ({"ratio": float("nan")}, "has nan as pair 0's ratio"),
+        ({"ratio": 0.35}, r"has 0\.35 as pair 0's ratio in bucket '\(0\.1, 0\.2\]'"),
+        ({"bucket": "(0.1, 9]"}, r"has .* ratio in bucket '\(0\.1, 9\]'"),
+    ],
+)
+def test_content_that_fits_its_hash_and_nothing_else_is_told(
+    photos: cache.Photos, tmp_path: Path, change: dict, problem: str
+) -> None:
+    changed(make(photos), change).save(tmp_path / "manifest.json")
+    with pytest.raises(UserError, match=rf"manifest\.json {problem}.*draw the pairs again"):
+        manifest.Manifest.read(tmp_path / "manifest.json")
+
+
+def changed(made: manifest.Manifest, change: dict) -> manifest.Manifest:
+    """Return a manifest with changed fields of its own, or of its first pair."""
+    if change.keys() & {"pairs", "size"}:
+        return replace(made, **change)
+    return replace(made, pairs=(replace(made.pairs[0], **change), *made.pairs[1:]))
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"image": "absent.png"}, "no test image has the name 'absent.png'"),
+        ({"top": -1}, "top -1, left [0-9]+ is not inside image"),
+        ({"left": 1000}, "top [0-9]+, left 1000 is not inside image"),
+    ],
+)
+def test_pair_outside_the_images_is_told(photos: cache.Photos, change: dict, problem: str) -> None:
+    with pytest.raises(UserError, match=rf"pair 0 of the manifest: .*{problem}.*draw the pairs"):
+        manifest.FrozenPairs(changed(make(photos), change), photos, MASKS)
+
+
+@pytest.mark.parametrize("change", [{"mask": "shapes/test/0/99/x"}, {"ratio": 0.11}])
+def test_every_mask_can_be_checked_at_once(photos: cache.Photos, change: dict) -> None:
+    manifest.FrozenPairs(make(photos), photos, MASKS).check_masks()
+    pairs = manifest.FrozenPairs(changed(make(photos), change), photos, MASKS)
+    with pytest.raises(UserError, match=r"mask shapes.* --test-masks"):
+        pairs.check_masks()
 
 
 def test_equal_inputs_give_equal_hashes_and_others_do_not(

@@ -11,6 +11,7 @@ from bench.config import Evaluation
 from bench.core.errors import MissingWeightsError, UserError
 from bench.evaluation.metrics.lpips import build, distance
 from bench.evaluation.metrics.metric import find
+from bench.networks import weights
 
 NETS = {
     "alex": (torchvision.models.alexnet, (1, 4, 7, 9, 11)),
@@ -143,10 +144,12 @@ def test_failed_download_is_missing_weights_with_the_reason(
 
 
 def test_weights_in_the_hub_are_used(
-    alex: torch.nn.Sequential, tmp_path: Path, empty_hub: Path
+    alex: torch.nn.Sequential, empty_hub: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (empty_hub / "checkpoints").mkdir(parents=True)
     save(empty_hub / "checkpoints" / "alexnet-owt-7be5be79.pth", alex)
+    # The file's name holds the first digits of its digest, which no other weights have.
+    monkeypatch.setattr(weights, "sha256", lambda _: "7be5be79" + "0" * 56)
     model = build("alex", None, download=False)
     one, other = pictures(0), pictures(1)
     with torch.no_grad():
@@ -154,6 +157,15 @@ def test_weights_in_the_hub_are_used(
         assert distance(model, one / 127.5 - 1, other / 127.5 - 1).tolist() == pytest.approx(
             expected, rel=1e-4
         )
+
+
+def test_damaged_weights_in_the_hub_are_named_with_a_way_out(
+    alex: torch.nn.Sequential, empty_hub: Path
+) -> None:
+    (empty_hub / "checkpoints").mkdir(parents=True)
+    save(empty_hub / "checkpoints" / "alexnet-owt-7be5be79.pth", alex)
+    with pytest.raises(UserError, match=r"alexnet-owt-7be5be79\.pth is damaged; delete it"):
+        build("alex", None, download=True)
 
 
 def test_switched_off_says_so() -> None:

@@ -1,8 +1,9 @@
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from bench.core.errors import UserError
 from bench.data.images.decode import read_rgb, resize_shorter
@@ -118,6 +119,45 @@ def test_file_that_is_no_picture_is_named(tmp_path: Path, content: bytes) -> Non
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"notes\.jpg is not an image"):
         read_rgb(path)
+
+
+@pytest.mark.parametrize("error", [struct.error("not an integer"), EOFError(), MemoryError()])
+def test_any_failure_of_the_decoder_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(_: Image.Image) -> None:
+        raise error
+
+    Image.fromarray(noise(8, 8)).save(tmp_path / "odd.png")
+    monkeypatch.setattr(ImageOps, "exif_transpose", fail)
+    with pytest.raises(UserError, match=r"odd\.png is damaged or truncated: \w"):
+        read_rgb(tmp_path / "odd.png")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".gif", ".bmp"])
+def test_changed_bytes_are_read_or_named(tmp_path: Path, suffix: str) -> None:
+    path, stream = tmp_path / f"odd{suffix}", np.random.default_rng(3)
+    Image.fromarray(noise(16, 16)).save(path)
+    whole = path.read_bytes()
+    for _ in range(20):
+        content = bytearray(whole[: int(stream.integers(len(whole) + 1))])
+        for place in stream.integers(len(whole), size=3):
+            content[place : place + 1] = stream.bytes(1)
+        path.write_bytes(content)
+        try:
+            assert read_rgb(path).shape[2] == 3
+        except UserError as error:
+            assert str(path) in str(error)
+            assert "\n" not in str(error)
+
+
+def test_picture_of_too_many_pixels_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(noise(8, 8)).save(tmp_path / "huge.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 31)
+    with pytest.raises(UserError, match=r"huge\.png has more than .* million pixels"):
+        read_rgb(tmp_path / "huge.png")
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:

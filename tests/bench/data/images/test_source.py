@@ -1,5 +1,7 @@
 import hashlib
 import io
+import logging
+import os
 import tarfile
 from pathlib import Path
 
@@ -48,6 +50,22 @@ def test_hidden_folder_is_skipped(tmp_path: Path) -> None:
     save(tmp_path / "a.png")
     save(tmp_path / ".thumbnails" / "a.png")
     assert [p.name for p in list_folder(tmp_path)] == ["a.png"]
+
+
+def test_names_that_are_no_utf8_are_left_out_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in (b"caf\xe9.png", b"\xff/b.png", "café.png".encode()):
+        save(tmp_path / os.fsdecode(name))
+    with caplog.at_level(logging.WARNING):
+        found = list_folder(tmp_path)
+    assert [p.name for p in found] == ["café.png"]
+    assert len(caplog.records) == 1
+    assert f"{tmp_path}: 2 files are left out" in caplog.text
+    assert r"'caf\udce9.png', '\udcff/b.png'" in caplog.text
+    found[0].path.unlink()
+    with pytest.raises(UserError, match="holds no images"):
+        list_folder(tmp_path)
 
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:

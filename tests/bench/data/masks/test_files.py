@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.core.digests import FileDigests
 from bench.core.errors import UserError
 from bench.data.masks.buckets import BUCKETS, bucket_label, bucket_of, hole_ratio, mask_hash
 from bench.data.masks.files import FileMasks
@@ -224,3 +225,43 @@ def test_mask_hash_depends_on_pixels_and_shape() -> None:
     hashes = {mask_hash(mask), mask_hash(other), mask_hash(mask.reshape(6, 4))}
     assert len(hashes) == 3
     assert mask_hash(mask.copy()) == mask_hash(mask)
+
+
+@pytest.mark.parametrize("kind", ["masks", "nvidia", "paper"])
+def test_digest_covers_the_bytes_of_the_files(tmp_path: Path, kind: str) -> None:
+    folder = left_white(tmp_path / "m")
+    file = (folder / "left.png").rename(folder / "02000.bmp")
+    pixels = np.zeros((64, 64), np.uint8)
+    pixels[:, :16] = 255
+    Image.fromarray(pixels).save(file)
+    before, size = resolve(f"{kind}:{folder}", "hole-white").digest, file.stat().st_size
+    Image.fromarray(pixels[:, ::-1]).save(file)  # the hole is on the other side
+    assert file.stat().st_size == size
+    assert resolve(f"{kind}:{folder}", "hole-white").digest != before
+
+
+def test_digests_of_a_request_save_hashing_again(tmp_path: Path) -> None:
+    folder, memory = left_white(tmp_path / "m"), tmp_path / "memory"
+    assert open_masks(f"masks:{folder}", "hole-white", tmp_path, digests=FileDigests(memory)).digest
+    assert (folder / "left.png").as_posix() in (memory / "digests.json").read_text()
+
+
+def test_damaged_mask_is_named(tmp_path: Path) -> None:
+    file = left_white(tmp_path / "m") / "left.png"
+    file.write_bytes(file.read_bytes()[:-20])
+    with pytest.raises(UserError, match=r"left\.png is damaged"):
+        resolve(f"masks:{tmp_path / 'm'}", "hole-white")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "shapes/test/0/99/x",
+        "shapes/test/0/9/0",
+        "shapes/test/0/²/0",
+        "shapes/test/0/1/" + "9" * 5000,
+    ],
+)
+def test_malformed_name_of_a_generated_mask_is_a_user_error(name: str) -> None:
+    with pytest.raises(UserError, match=r"is not a generated one; .*--test-masks"):
+        resolve("shapes", "").load(name, 64)
