@@ -8,19 +8,36 @@ lies, how often to log): it is left out of a run's fingerprint.
 from __future__ import annotations
 
 import dataclasses
+import math
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, get_type_hints
+from reprlib import repr as short
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from bench.core.bounds import Bounds
 from bench.core.errors import UserError, unknown
 
 MOST_HOLE = 0.8
 """Generated strokes hardly ever cover more."""
+MOST_STEPS = 99_999_999
+"""Steps that the eight digits in a checkpoint's name can count."""
+MOST_WEIGHT = 1e9
+"""Largest weight of a loss; float32 overflows far beyond it."""
+ALEXNET_LEAST = 31
+"""Side in pixels under which a layer of AlexNet, in LPIPS, is left without pixels."""
+TYPES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+"""Names of the options' types in errors."""
 
 
-def option(default: Any, help: str, *, identity: bool = True) -> Any:
-    """Define a field with a help text; `identity` says whether it can change a result."""
-    return field(default=default, metadata={"help": help, "identity": identity})
+def option(default: Any, help: str, *, identity: bool = True, **bounds: float) -> Any:
+    """Define a field with a help text; `identity` says whether it can change a result.
+
+    `bounds` are those of its numbers, by the names that `Bounds` gives them.
+    """
+    return field(
+        default=default, metadata={"help": help, "identity": identity, "bounds": Bounds(**bounds)}
+    )
 
 
 @dataclass(frozen=True)
@@ -34,8 +51,8 @@ class Data:
     )
     test_images: str = option("", "test images, same forms; empty: the test split of --images")
     data_root: str = option("", "folder that holds (or receives) named data sets", identity=False)
-    size: int = option(256, "side of the square crop, pixels")
-    resize: int = option(350, "shorter side before the crop, pixels")
+    size: int = option(256, "side of the square crop, pixels", least=16, most=8192)
+    resize: int = option(350, "shorter side before the crop, pixels", least=16, most=16384)
     masks: str = option(
         "shapes,strokes",
         "training masks: families that `list masks` names, comma-separated, such as "
@@ -46,14 +63,17 @@ class Data:
         "", "what the hole is in the files of masks:PATH"
     )
     ratio: tuple[float, float] = option(
-        (0.1, 0.5), "hole share of generated training masks, (low, high]"
+        (0.1, 0.5), "hole share of generated training masks, (low, high]", least=0, most=MOST_HOLE
     )
-    pairs: int = option(25, "test pairs per mask-ratio bucket")
-    validation_pairs: int = option(4, "validation pairs per bucket")
+    pairs: int = option(25, "test pairs per mask-ratio bucket", least=1, most=100_000)
+    validation_pairs: int = option(4, "validation pairs per bucket", least=1, most=100_000)
     manifest: str = option(
         "",
         "file with the frozen test pairs; empty: made from the options above",
         identity=False,  # its content is part of the identity, not its place
+    )
+    rehash: bool = option(
+        False, "hash all data files again, also those that look unchanged", identity=False
     )
 
 
@@ -61,23 +81,34 @@ class Data:
 class Model:
     """Size of the networks."""
 
-    width: int = option(64, "channels of the first layer")
-    depth: int = option(7, "encoder layers; sides are padded to a multiple of 2^depth")
-    critic_width: int = option(64, "channels of the critic's first layer")
+    width: int = option(64, "channels of the first layer", least=1, most=4096)
+    depth: int = option(
+        7, "encoder layers; sides are padded to a multiple of 2^depth", least=2, most=10
+    )
+    critic_width: int = option(64, "channels of the critic's first layer", least=1, most=4096)
 
 
 @dataclass(frozen=True)
 class Objective:
     """Weights and choices of the loss (equations 14-18)."""
 
-    pixel: float = option(1.0, "lambda 1, weight of the L1 loss")
-    hole: float = option(1.0, "weight of hole pixels within the L1 loss")
-    adversarial: float = option(0.1, "lambda 2, weight of the adversarial loss; 0 trains no critic")
-    gradient_penalty: float = option(10.0, "weight of the critic's gradient penalty")
+    pixel: float = option(1.0, "lambda 1, weight of the L1 loss", least=0, most=MOST_WEIGHT)
+    hole: float = option(1.0, "weight of hole pixels within the L1 loss", least=0, most=MOST_WEIGHT)
+    adversarial: float = option(
+        0.1,
+        "lambda 2, weight of the adversarial loss; 0 trains no critic",
+        least=0,
+        most=MOST_WEIGHT,
+    )
+    gradient_penalty: float = option(
+        10.0, "weight of the critic's gradient penalty", least=0, most=MOST_WEIGHT
+    )
     critic_end: Literal["sigmoid", "linear"] = option("sigmoid", "last layer of the critic")
-    perceptual: float = option(0.05, "lambda 3, weight of the perceptual loss")
+    perceptual: float = option(
+        0.05, "lambda 3, weight of the perceptual loss", least=0, most=MOST_WEIGHT
+    )
     perceptual_distance: Literal["l2", "l1"] = option("l2", "distance of perceptual features")
-    style: float = option(120.0, "lambda 4, weight of the style loss")
+    style: float = option(120.0, "lambda 4, weight of the style loss", least=0, most=MOST_WEIGHT)
     over_layers: Literal["mean", "sum"] = option(
         "mean", "how the perceptual and style losses join the three layers of features"
     )
@@ -100,14 +131,18 @@ class Objective:
 class Training:
     """The budget and the optimizers."""
 
-    seed: int = option(0, "seed of data order, masks, initial weights and sampling")
-    epochs: int = option(500, "passes over the training images, if --steps is 0")
-    steps: int = option(0, "training steps; 0: as --epochs says")
-    batch_size: int = option(48, "images per step, over all devices")
-    lr: float = option(1e-4, "generator: Adam learning rate")
-    betas: tuple[float, float] = option((0.5, 0.9), "generator: Adam betas")
-    critic_lr: float = option(1e-5, "critic: Adam learning rate")
-    critic_betas: tuple[float, float] = option((0.0, 0.9), "critic: Adam betas")
+    seed: int = option(
+        0, "seed of data order, masks, initial weights and sampling", least=0, most=2**63 - 1
+    )
+    epochs: int = option(
+        500, "passes over the training images, if --steps is 0", least=0, most=1_000_000
+    )
+    steps: int = option(0, "training steps; 0: as --epochs says", least=0, most=MOST_STEPS)
+    batch_size: int = option(48, "images per step, over all devices", least=1, most=65_536)
+    lr: float = option(1e-4, "generator: Adam learning rate", above=0, most=1e6)
+    betas: tuple[float, float] = option((0.5, 0.9), "generator: Adam betas", least=0, below=1)
+    critic_lr: float = option(1e-5, "critic: Adam learning rate", above=0, most=1e6)
+    critic_betas: tuple[float, float] = option((0.0, 0.9), "critic: Adam betas", least=0, below=1)
     precision: Literal["auto", "fp32", "bf16"] = option(
         "auto", "auto: bf16 where the device has units for it (CUDA, CPU with AMX), else fp32"
     )
@@ -115,11 +150,21 @@ class Training:
         "auto", "auto: a GPU where there is one", identity=False
     )
     workers: int = option(
-        0, "processes that prepare batches; 0: the one that trains", identity=False
+        0,
+        "processes that prepare batches; 0: the one that trains",
+        identity=False,
+        least=0,
+        most=128,
     )
-    log_every: int = option(10, "steps between rows of the log", identity=False)
-    validate_every: int = option(1000, "steps between validations", identity=False)
-    checkpoint_every: int = option(1000, "steps between checkpoints", identity=False)
+    log_every: int = option(
+        10, "steps between rows of the log", identity=False, least=1, most=MOST_STEPS
+    )
+    validate_every: int = option(
+        1000, "steps between validations", identity=False, least=1, most=MOST_STEPS
+    )
+    checkpoint_every: int = option(
+        1000, "steps between checkpoints", identity=False, least=1, most=MOST_STEPS
+    )
 
 
 @dataclass(frozen=True)
@@ -131,7 +176,7 @@ class Evaluation:
         "algorithms measured on the same pairs: names, comma-separated, or floor (the simplest); "
         "empty: none",
     )
-    eval_batch: int = option(8, "test pairs per forward pass", identity=False)
+    eval_batch: int = option(8, "test pairs per forward pass", identity=False, least=1, most=65_536)
     margins: str = option(
         "",
         "differences up to which methods count as equal, METRIC=VALUE, comma-separated; empty: "
@@ -195,15 +240,31 @@ def to_dict(config: Config) -> dict[str, Any]:
     return dataclasses.asdict(config)
 
 
-def from_dict(values: Mapping[str, Any]) -> Config:
-    """Return the config of what `to_dict` gave, also after a trip through JSON."""
-    parts: dict[str, Any] = {}
-    for section, kind in sections():
-        given = values[section]
-        parts[section] = kind(
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-        )
+def from_dict(values: Any) -> Config:
+    """Return the config of what `to_dict` gave, also after a trip through JSON.
+
+    Anything else is a `UserError`. Options that change no result may be missing: an older program
+    knew fewer of them.
+    """
+    kinds = dict(sections())
+    if not isinstance(values, Mapping) or values.keys() != {"preset", *kinds}:
+        raise UserError(f"not a config, which holds preset, {', '.join(kinds)} and nothing else")
+    parts: dict[str, Any] = {name: _section(name, kind, values) for name, kind in kinds.items()}
     return Config(preset=values["preset"], **parts)
+
+
+def _section(name: str, kind: Any, values: Mapping[str, Any]) -> Any:
+    """Return one section of a config from its plain values."""
+    given = values[name]
+    if not isinstance(given, Mapping):
+        raise UserError(f"not a config: its '{name}' is {short(given)} and no table of options")
+    for item in fields(kind):
+        if item.metadata["identity"] and item.name not in given:
+            raise UserError(f"not a config of this program: '{name}.{item.name}' is missing")
+    for option in given:
+        if option not in kind.__dataclass_fields__:
+            raise UserError(f"not a config of this program: it knows no '{name}.{option}'")
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
 
 
 def identity(config: Config) -> dict[str, Any]:
@@ -218,28 +279,63 @@ def identity(config: Config) -> dict[str, Any]:
 
 def _check(config: Config) -> None:
     """Raise a `UserError` for values that cannot work, which names the option and the way out."""
-    data, training = config.data, config.training
-    positive = {
-        "--size": data.size, "--width": config.model.width,
-        "--critic-width": config.model.critic_width, "--batch-size": training.batch_size,
-        "--pairs": data.pairs, "--validation-pairs": data.validation_pairs,
-        "--eval-batch": config.evaluation.eval_batch, "--log-every": training.log_every,
-        "--validate-every": training.validate_every,
-        "--checkpoint-every": training.checkpoint_every, "--lr": training.lr,
-        "--critic-lr": training.critic_lr,
-    }  # fmt: skip
-    for flag, value in positive.items():
-        if value <= 0:
-            raise UserError(f"{flag} is {value}; it must be above 0")
-    if config.model.depth < 2:
-        raise UserError(f"--depth is {config.model.depth}; a U-Net needs at least 2")
+    _check_value("the preset", config.preset, str, Bounds())
+    for section, kind in sections():
+        hints = get_type_hints(kind)
+        for item in fields(kind):
+            flag, value = flag_of(item.name), getattr(getattr(config, section), item.name)
+            _check_value(flag, value, hints[item.name], item.metadata["bounds"])
+    _check_together(config)
+
+
+def flag_of(name: str) -> str:
+    """Return how an option is written on the command line, such as `--batch-size`."""
+    return f"--{name.replace('_', '-')}"
+
+
+def _check_value(flag: str, value: Any, hint: Any, bounds: Bounds) -> None:
+    """Raise a `UserError` for a value of another type than the hint's, or outside the bounds."""
+    if get_origin(hint) is Literal:
+        if value not in get_args(hint):
+            known = ", ".join(f"'{word}'" for word in get_args(hint))
+            raise UserError(f"{flag} is {short(value)}; it must be one of {known}")
+    elif get_origin(hint) is tuple:
+        if type(value) is not tuple or len(value) != len(get_args(hint)):
+            raise UserError(f"{flag} is {short(value)}; it must be {len(get_args(hint))} numbers")
+        for part, kind in zip(value, get_args(hint), strict=True):
+            _check_value(flag, part, kind, bounds)
+    elif type(value) is not hint and (hint, type(value)) != (float, int):
+        raise UserError(f"{flag} is {short(value)}; it must be {TYPES[hint]}")
+    elif hint is str:
+        # No name of a file needs control characters or broken Unicode, and no output takes them.
+        if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+            raise UserError(f"{flag} is {short(value)}; it must be a text that can be printed")
+    elif hint is not bool and value not in bounds:
+        raise UserError(f"{flag} is {value}; it must be {bounds}")
+
+
+def _check_together(config: Config) -> None:
+    """Raise a `UserError` for options that cannot work with each other."""
+    data, training, evaluation = config.data, config.training, config.evaluation
     if data.resize < data.size:
         raise UserError(
             f"--resize {data.resize} is below --size {data.size}; the crop must fit: "
             f"use --resize {round(data.size * 350 / 256)}"
         )
-    if training.steps < 0 or (training.steps == 0 and training.epochs <= 0):
+    if training.steps == training.epochs == 0:
         raise UserError("no training budget: set --steps or --epochs above 0")
     low, high = data.ratio
-    if not 0 <= low < high <= MOST_HOLE:
-        raise UserError(f"--ratio {low} {high} must satisfy 0 <= low < high <= {MOST_HOLE}")
+    if low >= high:
+        raise UserError(f"--ratio {low} {high}: the first number must be below the second")
+    # Rounded as the masks are drawn: a share of 0.29 of 100 pixels is 29, not 28.999999999999996.
+    if math.floor(low * data.size**2 + 1e-6) == math.floor(high * data.size**2 + 1e-6):
+        raise UserError(
+            f"--ratio {low} {high} holds no whole number of pixels at --size {data.size}; widen it"
+        )
+    if evaluation.lpips == "alex" and data.size < ALEXNET_LEAST:
+        raise UserError(
+            f"--size {data.size} leaves layers of --lpips alex without pixels; use --lpips vgg or "
+            f"off, or at least --size {ALEXNET_LEAST}"
+        )
+    if evaluation.references and not all(map(str.strip, evaluation.references.split(","))):
+        raise UserError(f"--references {evaluation.references}: a name is missing at a comma")

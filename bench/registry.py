@@ -8,23 +8,22 @@ references, `"package.module:attribute"`, so that listing the methods imports no
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from bench.config import Config, Model, Objective, Training, override
+from bench.config import Config, Model, Objective, Training, flag_of, override
 from bench.core.errors import UserError
 from bench.core.references import Reference, resolve
 from bench.core.registry import Registry
+from bench.core.run_folder import NAME
+from bench.networks import memory
 from bench.presets import PRESETS, changes
 
 if TYPE_CHECKING:
     from torch import nn
 
 Family = Literal["variant", "baseline"]
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-"""Names that a method may have: they are part of a run's folder, and must not lead out of it."""
 COMMON_LEARNER = "bench.training.common:CommonLearner"
 OBJECTIVE = frozenset(item.name for item in fields(Objective))
 """Options of the common objective, which a method with losses of its own ignores."""
@@ -94,9 +93,23 @@ class Method:
     The evaluator calls it for the first test pair of each bucket."""
 
     def build(self, model: Model) -> nn.Module:
-        """Build the network; its weights are whatever its layers start with."""
+        """Build the network; its weights are whatever its layers start with.
+
+        One that is too large for this machine is a `UserError`, as is a reference to nothing.
+        """
+        memory.check_network(model, self.count(model))
         network: nn.Module = resolve(self.network)(model, **self.arguments)
         return network
+
+    def count(self, model: Model) -> int:
+        """Return the number of learnable parameters; a `UserError` if `parameters` fails."""
+        try:
+            return int(self.parameters(model))
+        except UserError:
+            raise
+        except Exception as error:  # a method's own code
+            reason = f"{type(error).__name__}: {error}"
+            raise UserError(f"the parameters of {self.name} cannot be counted: {reason}") from error
 
     def relevant(self, config: Config) -> Config:
         """Return the config with all options that the method ignores as the preset has them.
@@ -114,7 +127,7 @@ class Method:
         """
         ignored = sorted(self.ignores & changes(config).keys())
         if ignored:
-            options = ", ".join(f"--{name.replace('_', '-')}" for name in ignored)
+            options = ", ".join(map(flag_of, ignored))
             raise UserError(f"without effect on {self.name}: {options}; leave it out")
         if self.limits is not None:
             resolve(self.limits)(config, config.training.batch_size // processes)
@@ -153,7 +166,10 @@ class TrainedNetwork(Method):
                 f"--batch-size {config.training.batch_size} cannot be divided among {processes} "
                 "processes; use a multiple"
             )
-        resolve(self.learner).check(override(config, self.objective), share)
+        trained = override(config, self.objective)
+        resolve(self.learner).check(trained, share)
+        common = self.learner == COMMON_LEARNER
+        memory.check_training(trained, share, self.count(config.model), common, self.ignores)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,11 +184,16 @@ REGISTRY: Registry[Method] = Registry("method", ("variants", "baselines"), "lbam
 
 
 def register(method: Method) -> Method:
-    """Add a method; a name that is taken, or that cannot name a folder, is a `UserError`."""
+    """Add a method; a name that cannot name a folder, or no known family, is a `UserError`."""
     if not NAME.fullmatch(method.name):
         raise UserError(
             f"method name '{method.name}': use letters, digits, '.', '_' and '-', since it names "
             "folders of runs"
+        )
+    if method.family not in get_args(Family):
+        raise UserError(
+            f"method '{method.name}' is of the family '{method.family}'; use "
+            f"{' or '.join(get_args(Family))}"
         )
     return REGISTRY.add(method.name, method)
 
@@ -192,11 +213,10 @@ def find(name: str, family: Family | None = None) -> Method:
 
 def reference() -> Method:
     """Return the method that all others are compared with: the variant that changes nothing."""
-    return next(
-        method
-        for method in discover().values()
-        if isinstance(method, TrainedNetwork) and method.family == "variant" and not method.differs
-    )
+    for method in discover().values():
+        if isinstance(method, TrainedNetwork) and method.family == "variant" and not method.differs:
+            return method
+    raise UserError("; ".join(["no variant changes nothing, to compare with", *REGISTRY.problems]))
 
 
 def floors() -> list[Method]:

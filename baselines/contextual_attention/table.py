@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from bench.config import Model
 from bench.networks.layer_table import Conv, count
+from bench.networks.limits import least_width
 
 INPUTS = 5
 """Number of input channels: three colours, ones (they mark the padding), and the hole."""
@@ -67,6 +68,7 @@ class Stages:
 
 def stages(model: Model) -> Stages:
     """Return the tables for half of the model's width: 32 channels at the paper's size."""
+    least_width(model, 4, "contextual attention")
     return Stages(model.width // 2)
 
 

@@ -10,6 +10,7 @@ register(
         summary="Global&Local (Iizuka et al. 2017), in its three phases",
         network="baselines.global_local.network:Completion",
         parameters=table.parameters,
+        limits=table.discriminators_fit,
         learner="baselines.global_local.learner:GlobalLocalLearner",
         # Its losses are its own, and Adadelta sets its own rates.
         ignores=OBJECTIVE | {"lr", "betas", "critic_lr", "critic_betas", "depth"},

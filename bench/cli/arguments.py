@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NoReturn
 
+from bench.core.bounds import Bounds
 from bench.core.errors import UserError
 
 
@@ -66,3 +67,19 @@ class _HelpAll(argparse.Action):
         assert isinstance(parser, Parser)
         print(parser.format_full_help(), end="")
         parser.exit()
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """Return the `type` of an argument that is a whole number within bounds."""
+    bounds = Bounds(least, most)
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"'{text}' is no whole number") from None
+        if value not in bounds:
+            raise argparse.ArgumentTypeError(f"{value} must be {bounds}")
+        return value
+
+    return convert

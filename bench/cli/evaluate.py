@@ -24,10 +24,12 @@ def add_options(parser: Parser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Measure the weights; print the table, and where plot and pictures are."""
     from bench.config import override
+    from bench.evaluation.margins import margins
     from bench.presets import preset
 
     method, start, file = methods.weights(args, preset(args.preset))
     config = override(start, options.given(args) | {"device": args.device})
+    margins(config.evaluation.margins)
     from bench.core.device import tune_cpu
 
     tune_cpu()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from bench.cli.arguments import Parser
-from bench.config import Config, Objective, override, sections
+from bench.config import Config, Objective, flag_of, override, sections
 from bench.presets import OBJECTIVES, PRESET_HELP, preset, with_objective
 from bench.registry import Family
 
@@ -51,7 +51,7 @@ def add_field(parser: argparse._ActionsContainer, kind: type, name: str) -> None
     """Add the option of one field of a config section; absent unless it is given."""
     item = next(f for f in dataclasses.fields(kind) if f.name == name)
     parser.add_argument(
-        f"--{name.replace('_', '-')}",
+        flag_of(name),
         dest=f"set_{name}",
         default=argparse.SUPPRESS,
         help=item.metadata["help"].replace("%", "%%"),
@@ -122,7 +122,8 @@ def _argument(hint: Any) -> dict[str, Any]:
     if get_origin(hint) is tuple:
         return {"nargs": len(get_args(hint)), "type": get_args(hint)[0], "metavar": "X"}
     if hint is bool:
-        return {"type": _boolean, "metavar": "true|false"}
+        # `--rehash` alone means true.
+        return {"type": _boolean, "metavar": "true|false", "nargs": "?", "const": True}
     return {"type": hint, "metavar": hint.__name__.upper()}
 
 

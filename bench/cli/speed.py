@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
-from bench.cli.arguments import Parser
+from bench.cli.arguments import Parser, whole_number
 from bench.core.errors import unknown
 
 EXAMPLES = """examples:
@@ -17,7 +17,9 @@ EXAMPLES = """examples:
 def add_options(parser: Parser) -> None:
     """Add the choice of sections and the number of repeats."""
     parser.usage, parser.epilog = "%(prog)s [options]", EXAMPLES
-    parser.add_argument("--repeats", type=int, default=5, help="timed runs per row (default: 5)")
+    parser.add_argument(
+        "--repeats", type=whole_number(1, 1000), default=5, help="timed runs per row (default: 5)"
+    )
     parser.add_argument(
         "--only",
         nargs="+",

@@ -13,7 +13,7 @@ def margins(text: str) -> dict[str, float]:
     no positive number, is a `UserError`.
     """
     found = {metric.name: metric.margin for metric in all_metrics()}
-    for part in filter(None, text.split(",")):
+    for part in text.split(",") if text else ():
         name, _, value = part.partition("=")
         try:
             margin = float(value)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 from bench.config import Model
-from bench.registry import discover, reference
+from bench.core.errors import UserError
+from bench.registry import Method, discover, reference
 from reports.tables.markdown import table
+
+log = logging.getLogger(__name__)
 
 
 def methods() -> str:
@@ -16,7 +21,7 @@ def methods() -> str:
             method.family,
             method.summary,
             ", ".join(f"{k}={_plain(v)}" for k, v in method.differs.items()) or "-",
-            f"{method.parameters(model):,}",
+            _count(method, model),
         ]
         for method in discover().values()
     ]
@@ -58,6 +63,15 @@ def metrics() -> str:
         [m.name, m.title, m.direction, ", ".join(m.regions), str(m.version)] for m in all_metrics()
     ]
     return table(["name", "title", "direction", "regions", "version"], rows)
+
+
+def _count(method: Method, model: Model) -> str:
+    """Return a method's number of parameters; a dash, and a warning, where it cannot be counted."""
+    try:
+        return f"{method.count(model):,}"
+    except UserError as error:
+        log.warning("%s", error)
+        return "-"
 
 
 def _plain(value: object) -> str:

@@ -13,6 +13,7 @@ from bench.config import Config, Model, override
 from bench.core.errors import UserError
 from bench.presets import preset
 from bench.registry import Algorithm, ImportedWeights, TrainedNetwork, discover, find
+from reports.tables import listings
 
 PLUGIN = """
 from variants.lbam import variant
@@ -30,7 +31,7 @@ AddFile = Callable[[str, str], None]
 def add_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AddFile]:
     """Add a file to `variants/`, as a user would, in a folder that the test throws away."""
     discover()
-    for table in ("_items", "_modules", "_broken"):
+    for table in ("_items", "_modules", "_broken", "_again"):
         monkeypatch.setattr(registry.REGISTRY, table, dict(getattr(registry.REGISTRY, table)))
     monkeypatch.setattr(variants, "__path__", [*variants.__path__, str(tmp_path)])
     before = set(sys.modules)
@@ -72,10 +73,70 @@ def test_parameters_of_an_activation_of_ones_own_are_counted(add_file: AddFile) 
     assert built == find("relu").parameters(model) + 5  # one slope a mask level
 
 
-def test_a_duplicate_name_is_an_error(add_file: AddFile) -> None:
+def test_a_duplicate_name_is_an_error_to_its_users_alone(add_file: AddFile) -> None:
     add_file("again", PLUGIN.format(name="forward"))
+    assert "full" in discover() and "forward" not in discover()
     with pytest.raises(UserError, match=r"'forward' of variants\.again .* variants\.table2"):
-        discover()
+        find("forward", "variant")
+
+
+def test_without_the_papers_model_there_is_no_reference(add_file: AddFile) -> None:
+    add_file("again", PLUGIN.format(name="full"))
+    with pytest.raises(UserError, match=r"no variant changes nothing.*'full' of variants\.again"):
+        registry.reference()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("def f(:", "variants.broken cannot be imported: SyntaxError"),
+        ("import sys; sys.exit(1)", "variants.broken cannot be imported: SystemExit: 1"),
+        (PLUGIN.format(name="../../escape"), "UserError: method name '../../escape'"),
+        (PLUGIN.format(name="x").replace("attention=", "atention="), "'atention'; did you mean"),
+    ],
+)
+def test_a_broken_file_is_named_and_all_else_is_listed(
+    add_file: AddFile, text: str, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_file("broken", text)
+    assert "full" in listings.methods()
+    assert told in caplog.text and "variants.broken" in caplog.text
+
+
+def define(**fields: object) -> str:
+    """The text of a file that registers the variant `mine`."""
+    words = {"name": "mine", "family": "variant", "summary": "x", "network": "no.such:Thing"}
+    named = ", ".join(f"{key}={value!r}" for key, value in (words | fields).items())
+    return f"from bench.registry import TrainedNetwork, register\nregister(TrainedNetwork({named}"
+
+
+def test_parameters_that_cannot_be_counted_are_a_dash(
+    add_file: AddFile, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_file("mine", define() + ", parameters=lambda model: 1 // 0))\n")
+    row = next(line for line in listings.methods().splitlines() if line.startswith("| mine"))
+    assert row.endswith("| -          |")
+    assert "the parameters of mine cannot be counted: ZeroDivisionError" in caplog.text
+    with pytest.raises(UserError, match="of mine cannot be counted"):
+        find("mine").check(preset("quick"))
+
+
+@pytest.mark.parametrize(
+    ("network", "told"),
+    [("no.such:Thing", "no.such cannot be"), ("math:Thing", "'math:Thing' leads nowhere")],
+)
+def test_a_network_that_is_not_there_is_named(add_file: AddFile, network: str, told: str) -> None:
+    add_file("mine", define(network=network) + "))\n")
+    with pytest.raises(UserError, match=told):
+        find("mine").build(Model())
+
+
+def test_a_family_that_there_is_not_is_refused(
+    add_file: AddFile, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_file("mine", define(family="variants") + "))\n")
+    assert "mine" not in discover()
+    assert "method 'mine' is of the family 'variants'; use variant or baseline" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["../escape", "a/b", "", ".hidden", "two words"])
@@ -84,12 +145,6 @@ def test_a_name_that_leads_out_of_its_folder_is_refused(name: str) -> None:
 
     with pytest.raises(UserError, match="method name"):
         variant(name, "")
-
-
-def test_a_field_that_variants_do_not_have_is_an_error(add_file: AddFile) -> None:
-    add_file("typo", PLUGIN.format(name="typo").replace("attention=", "atention="))
-    with pytest.raises(UserError, match="unknown field of a variant 'atention'; did you mean"):
-        discover()
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_of_its_family() -> None:
@@ -124,6 +179,12 @@ def test_the_three_kinds_of_methods() -> None:
         ("no-gan", {"adversarial": 0.5}, "without effect on no-gan: --adversarial"),
         ("global-local", {"lr": 5.0}, "without effect on global-local: --lr"),
         ("pconv", {"critic_lr": 5.0, "hole": 2.0}, "without effect on pconv: --critic-lr, --hole"),
+        ("global-local", {"width": 1}, "--width 1 is too narrow for Global&Local; use at least 2"),
+        (
+            "contextual-attention",
+            {"width": 3},
+            "too narrow for contextual attention; use at least 4",
+        ),
         ("patchmatch", {"lr": 5.0}, "without effect on patchmatch: --lr"),
         ("patchmatch", {"ratio": (0.2, 0.3)}, "without effect on patchmatch: --ratio"),
     ],

@@ -5,6 +5,8 @@ from argparse import Namespace
 
 import pytest
 
+from bench.cli import methods
+from bench.cli.methods import chosen
 from bench.cli.options import config, given
 from bench.cli.parser import COMMANDS, build_parser, main
 from bench.core.errors import UserError
@@ -68,3 +70,24 @@ def test_an_objective_sets_what_no_option_says() -> None:
 
 def test_an_option_is_given_only_where_it_was_typed() -> None:
     assert given(parsed("run --variant full --lr 0.5")) == {"lr": 0.5}
+
+
+def test_a_switch_of_the_config_needs_no_value() -> None:
+    assert given(parsed("run --variant full --rehash")) == {"rehash": True}
+    assert given(parsed("run --variant full --rehash --lr 0.5")) == {"rehash": True, "lr": 0.5}
+    assert given(parsed("run --variant full --download false")) == {"download": False}
+
+
+def test_an_objective_without_effect_is_named_and_not_what_it_sets() -> None:
+    for words in ("--baseline pconv", "--baseline global-local", "--baseline telea"):
+        args = parsed(f"run {words} --objective released")
+        with pytest.raises(UserError, match=r"^--objective released sets options without effect"):
+            methods.check(chosen(args), config(args), args)
+    args = parsed("run --baseline pconv --objective released --hole 3")
+    with pytest.raises(UserError, match="--objective released"):
+        methods.check(chosen(args), config(args), args)
+    args = parsed("run --baseline pconv --hole 3")
+    with pytest.raises(UserError, match="without effect on pconv: --hole"):
+        methods.check(chosen(args), config(args), args)
+    args = parsed("run --variant no-gan --objective released")
+    methods.check(chosen(args), config(args), args)

@@ -16,6 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 from bench.core.files import write_json
 from bench.core.run_folder import RunFolder
 from bench.evaluation import records
+from bench.runs.run import Run
 from reports.study.count import ALL
 from reports.study.make import make
 
@@ -37,9 +38,9 @@ def write_run(
     pairs: Sequence[int] = range(24),
     folder: str = "",
     **identity: object,
-) -> RunFolder:
+) -> Run:
     """A finished run whose pictures tell their method in their metadata; six pairs a bucket."""
-    run = RunFolder(root / (folder or f"{method}-quick-seed{seed}"))
+    run = Run(root / (folder or f"{method}-quick-seed{seed}"))
     write_json(run.identity, {"method": method, "code": method, **identity})
     write_json(run.state, {"state": "finished", "reason": ""})
     empty = {name: "" if kind == "str" else 0 for name, kind in records.COLUMNS.items()}
@@ -55,6 +56,7 @@ def write_run(
     for pair in pairs:
         save(run, pair, "input", pixels("input", pair), method)
         save(run, pair, "output", pixels(method, seed, pair), method)
+    run.seal()
     return run
 
 

@@ -1,6 +1,7 @@
 """Ballots become votes, and votes shares with intervals."""
 
 import json
+import os
 import re
 from collections import Counter
 from pathlib import Path
@@ -92,6 +93,55 @@ def test_damaged_ballots_are_left_out_with_a_reason(key: Path, reason: str) -> N
     assert counted(key) == {"full": 0, "pconv": 1, "3x3": 0}
     (line,) = [line for line in text.splitlines() if "bad.json" in line]
     assert line.startswith(f"- bad.json: {reason.strip()}")
+
+
+def test_a_ballot_whose_name_is_no_utf_8_counts(key: Path) -> None:
+    folder = cast(key, good=ballot(key, {0: "pconv"}))
+    strange = folder / os.fsdecode(b"ann\xff.json")
+    strange.write_text(json.dumps(ballot(key, {1: "full"})))
+    (folder / os.fsdecode(b"\xfe.json")).write_text("")
+    text = count([folder], key)
+    assert counted(key) == {"full": 1, "pconv": 1, "3x3": 0}
+    assert "- ann\\udcff.json: 1 of 8 questions" in text
+    assert "- \\udcfe.json: not readable as JSON" in text
+
+
+def test_what_is_no_file_is_left_out(key: Path) -> None:
+    folder = cast(key, good=ballot(key, {0: "pconv"}))
+    (folder / "folder.json").mkdir()
+    (folder / "loop.json").symlink_to("loop.json")
+    os.mkfifo(folder / "pipe.json")
+    text = count([folder], key)
+    assert all(f"- {name}.json: not a file" in text for name in ("folder", "loop", "pipe"))
+
+
+BROKEN_KEYS = {
+    "empty": lambda k: "",
+    "list": lambda k: [k],
+    "nested": lambda k: "[" * 100_000,
+    "no questions": lambda k: k | {"questions": []},
+    "questions by name": lambda k: k | {"questions": {"bucket": "x"}},
+    "question without options": lambda k: k | {"questions": [{"bucket": "x"}]},
+    "one method": lambda k: k | {"runs": {"full": "x"}},
+    "runs that are text": lambda k: k | {"runs": "abc"},
+    "runs that are a number": lambda k: k | {"runs": 7},
+    "an option of no run": lambda k: k | {"questions": [{"bucket": "x", "options": ["x"] * 3}]},
+    "options of two kinds": lambda k: k | {"questions": [{"bucket": "x", "options": [1, "x"]}]},
+    "a bucket that is a list": lambda k: k | {"questions": [k["questions"][0] | {"bucket": []}]},
+    "a study that is a number": lambda k: k | {"study": 7},
+    "a study of half a character": lambda k: k | {"study": "\ud800"},
+    "differing settings that are text": lambda k: k | {"settings that differ": "abc"},
+}
+
+
+@pytest.mark.parametrize("damage", BROKEN_KEYS)
+def test_a_damaged_key_is_named_and_nothing_is_written(key: Path, damage: str) -> None:
+    folder = cast(key, good=ballot(key, {0: "pconv"}))
+    broken = BROKEN_KEYS[damage](read(key))
+    key.write_text(broken if isinstance(broken, str) else json.dumps(broken))
+    with pytest.raises(UserError, match=r"key.json (is not the key of a study|cannot be read)"):
+        count([folder], key)
+    assert not list(key.parent.glob("votes.*"))
 
 
 def test_of_one_ballot_saved_twice_the_later_counts(key: Path) -> None:

@@ -197,6 +197,11 @@ def test_making_again_keeps_the_key_of_a_study_that_has_voters(
     assert key.read_bytes() == before and not (key.parent / "study.html").exists()
     make(runs, key.parent, METHODS, questions=8, seed=5)
     assert key.read_bytes() == before and (key.parent / "study.html").exists()
+    for damage in ("[]", "7", "{"):
+        key.write_text(damage)
+        with pytest.raises(UserError, match=r"key.json (belongs to another study|cannot be read)"):
+            make(runs, key.parent, METHODS, questions=8, seed=5)
+        assert key.read_text() == damage
 
 
 def test_what_cannot_be_asked_is_said(tmp_path: Path) -> None:
@@ -226,6 +231,8 @@ def test_pictures_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
     save(b, 0, "input", pixels("another"), "beta")
     with pytest.raises(UserError, match="different inputs of pair 0"):
         make([a, b], to)
-    b.pictures.file(0, "input").write_bytes(b"no picture")
-    with pytest.raises(UserError, match=r"00000_input.png cannot be read.*--redo"):
-        make([a, b], to)
+    broken_header = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x03IHDRabc\x00\x00\x00\x00"
+    for damage in (b"", b"no picture", broken_header):
+        b.pictures.file(0, "input").write_bytes(damage)
+        with pytest.raises(UserError, match=r"00000_input.png cannot be read.*makes it again"):
+            make([a, b], to)
