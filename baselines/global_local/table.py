@@ -36,4 +36,4 @@ def discriminators_fit(config: Config, images: int) -> None:
     # Both see features of 8 widths on size/64 x size/64 places, and have 16 widths of outputs.
     weights = 2 * 8 * 16 * config.model.critic_width**2 * (config.data.size // 64) ** 2
     option = f"--critic-width {config.model.critic_width} at --size {config.data.size}"
-    memory.require({option: weights * memory.TRAINED_WEIGHT}, config)
+    memory.require({option: weights * memory.TRAINED_WEIGHT["any"]}, config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 from bench.cli import methods, options
 from bench.cli.arguments import Parser
@@ -42,7 +43,7 @@ def execute(args: argparse.Namespace) -> int:
     runs, failed = methods.run_all(compared, config, args)
     if runs and is_first():
         for run in runs:
-            cost.of_run(run)
+            methods.attempt(run.name, partial(cost.of_run, run), failed)
         out = args.out / "comparison"
         print(f"\n{build.comparison(runs, out)}\ntable, plots and pictures: {out}")
     return methods.report_failed(failed)

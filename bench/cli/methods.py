@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 from bench.cli.options import given
 from bench.config import Config, Model, flag_of
@@ -17,6 +18,8 @@ from bench.registry import Family, ImportedWeights, Method, discover, find
 
 if TYPE_CHECKING:
     from bench.runs.run import Run
+
+Result = TypeVar("Result")
 
 
 def chosen(args: argparse.Namespace) -> Method | None:
@@ -77,20 +80,30 @@ def run_all(
     from bench.runs.experiment import Experiment
     from reports import build
 
-    runs, failed = [], []
+    runs: list[Run] = []
+    failed: list[str] = []
     for number, method in enumerate(methods, 1):
         print(f"[{number}/{len(methods)}] {method.name}", file=sys.stderr)
-        try:
-            experiment = Experiment(method, method.relevant(config), args.out)
-            runs.append(experiment.execute(args.redo))
-            if is_first():
-                build.run_report(runs[-1])
-        except UserError as error:
-            failed.append(f"{method.name}: {error}")
-        # A method is anybody's code and may fail in any way; the others must still be run.
-        except (Exception, SystemExit) as error:
-            failed.append(f"{method.name}: {type(error).__name__}: {error}")
+        experiment = Experiment(method, method.relevant(config), args.out)
+        run = attempt(method.name, partial(experiment.execute, args.redo), failed)
+        if run is not None:
+            runs.append(run)
+    if is_first():
+        for run in runs:
+            attempt(run.name, partial(build.run_report, run), failed)
     return runs, failed
+
+
+def attempt(name: str, work: Callable[[], Result], failed: list[str]) -> Result | None:
+    """Do some work for a method; what goes wrong is added to `failed` and stops nothing else."""
+    try:
+        return work()
+    except UserError as error:
+        failed.append(f"{name}: {error}")
+    # A method is anybody's code and may fail in any way.
+    except (Exception, SystemExit) as error:
+        failed.append(f"{name}: {type(error).__name__}: {' '.join(str(error).splitlines())}")
+    return None
 
 
 def report_failed(failed: Sequence[str]) -> int:

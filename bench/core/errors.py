@@ -7,8 +7,12 @@ from difflib import get_close_matches
 class UserError(Exception):
     """A mistake in the user's input, described in one line that names the input and the remedy.
 
-    The command line prints it without a traceback and exits with code 2.
+    The command line prints it without a traceback and exits with code 2. It is one line whatever is
+    quoted in it: a name, or another library's words.
     """
+
+    def __str__(self) -> str:
+        return " ".join(super().__str__().splitlines())
 
 
 class MissingWeightsError(UserError):

@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.config import Config
 from bench.core.digests import FileDigests
+from bench.core.errors import UserError
 from bench.data import cache, pairs
 from bench.data.batches import Batches
 from bench.data.images.source import SPLITS, Split, pictures
@@ -58,6 +59,11 @@ class Inputs:
         """The test pairs: those of `--manifest`, or drawn."""
         # First: a wrong manifest is told before photographs are decoded.
         given = Manifest.read(Path(self.data.manifest)) if self.data.manifest else None
+        if given and given.size != self.data.size:
+            raise UserError(
+                f"manifest {self.data.manifest} has pairs of {given.size} pixels; use --size "
+                f"{given.size}"
+            )
         source = self.masks(self.data.test_masks or self.data.masks, "test")
         if given:
             frozen = FrozenPairs(given, self.photos("test"), source)

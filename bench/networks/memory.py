@@ -17,8 +17,8 @@ from bench.core.errors import UserError
 
 WEIGHT = 4
 """Bytes of one parameter in float32."""
-TRAINED_WEIGHT = 16
-"""Bytes of one parameter in a training: itself, its gradient, and two numbers of its optimizer."""
+TRAINED_WEIGHT = {"adam": 16, "any": 8}
+"""Bytes of one parameter in a training: itself and its gradient, and two moments of Adam."""
 TRAINED_PIXEL = 40
 """Bytes that a step holds per pixel: target, holed image, mask and output, ten float32 channels."""
 FEATURES = {"vgg16": 480, "random": 60}
@@ -51,10 +51,11 @@ def check_training(
     """
     model, objective, size = config.model, config.objective, config.data.size
     critic = CRITIC * model.critic_width**2 if common and objective.adversarial else 0
+    weight = TRAINED_WEIGHT["adam" if common else "any"]
     features = 0 if "features" in ignores else FEATURES[objective.features]
     needs = {
-        f"--width {model.width}": parameters * TRAINED_WEIGHT,
-        f"--critic-width {model.critic_width}": critic * TRAINED_WEIGHT,
+        f"--width {model.width}": parameters * weight,
+        f"--critic-width {model.critic_width}": critic * weight,
         f"--batch-size {config.training.batch_size} at --size {size}": (
             images * size**2 * (TRAINED_PIXEL + features)
         ),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from accelerate import Accelerator
 from torch import nn
 
@@ -21,9 +21,6 @@ from bench.core.files import read_json, remove, write_json
 from bench.core.references import resolve
 from bench.core.run_folder import RunFolder
 from bench.data.inputs import Inputs
-from bench.evaluation import records
-from bench.evaluation.album import Album
-from bench.evaluation.evaluator import Evaluator
 from bench.networks import weights
 from bench.registry import Algorithm, ImportedWeights, Method, TrainedNetwork
 from bench.runs.environment import environment
@@ -33,6 +30,7 @@ from bench.runs.identity import (
     method_code,
     relevant_options,
 )
+from bench.runs.measurement import Bench, Measurement
 from bench.runs.plan import Plan, Work, plan
 from bench.runs.run import DESCRIPTION, Run
 from bench.training.processes import from_first, make_accelerator, telling_others
@@ -84,8 +82,8 @@ class Experiment:
             from_first(accelerator, planned)
             if planned.work != "nothing":
                 trainer = self._trainer(inputs, accelerator, planned)
-                self._begin(planned, identity, inputs)
-                self._work(planned.run, trainer, bench, fingerprint(identity))
+                begin = partial(self._begin, planned, identity, inputs)
+                self._carry_out(planned, trainer, bench, begin, fingerprint(identity))
                 if planned.run != self.run:
                     self.run.replace_by(planned.run)
         return self.run
@@ -107,15 +105,34 @@ class Experiment:
         if trainer is not None:
             trainer.train()
 
-    def _work(self, run: Run, trainer: Trainer | None, bench: Bench, mark: str) -> None:
+    def _carry_out(
+        self,
+        planned: Plan,
+        trainer: Trainer | None,
+        bench: Bench,
+        begin: Callable[[], None],
+        mark: str,
+    ) -> None:
         """Train, if there is a trainer, and measure; `mark` is the fingerprint of the records."""
+        run = planned.run
+        if trainer is None and not planned.fresh and run.progress == "finished":
+            # What was measured before stays until all is measured.
+            found = self._measure(run, bench, mark)
+            begin()
+            with run.working():
+                found.keep(run)
+            return
+        begin()
         with run.working():
             if trainer is not None:
                 trainer.train()
                 run.seal()
-            # Loaded from the file: a trained object still runs in the training's precision.
-            network = network_of(self.method, self.config, run)
-            bench.measure(self.method, network, mark, run)
+            self._measure(run, bench, mark).keep(run)
+
+    def _measure(self, run: Run, bench: Bench, mark: str) -> Measurement:
+        # Loaded from the file: a trained object still runs in the training's precision.
+        network = network_of(self.method, self.config, run)
+        return bench.measure(self.method, network, mark, run)
 
     def _identify(self, inputs: Inputs, bench: Bench, accelerator: Accelerator) -> dict[str, Any]:
         """Return everything that can change the result, and not where the data lies."""
@@ -162,59 +179,6 @@ class Experiment:
         return Trainer(network, learner, config, accelerator, inputs, planned.run)
 
 
-@dataclass(frozen=True)
-class Bench:
-    """Test pairs, evaluator and reference methods of one config."""
-
-    config: Config
-    inputs: Inputs
-    evaluator: Evaluator
-    references: list[Method]
-
-    @classmethod
-    def prepare(cls, config: Config, inputs: Inputs) -> Bench:
-        """Build everything that an evaluation needs; what is missing or wrong is an error now."""
-        references = _references(config.evaluation.references)
-        where = device.choose(config.training.device)
-        evaluator = Evaluator(inputs.test, config.evaluation, where)
-        return cls(config, inputs, evaluator, references)
-
-    def measure(self, method: Method, network: nn.Module, mark: str, run: RunFolder) -> None:
-        """Write the records of a network and of the reference methods, and its pictures.
-
-        `mark` is the fingerprint that all records carry.
-        """
-        album = self._album(method, run)
-        frames = [self._records(method, network, mark, album)]
-        for other in self.references:
-            if other.name != method.name:
-                network = other.build(self.config.model)
-                frames.append(self._records(other, network, mark, None))
-        records.write(run.records, pd.concat(frames, ignore_index=True))
-
-    def draw(self, method: Method, network: nn.Module, run: RunFolder) -> None:
-        """Make the pictures of all test pairs again, and leave the records as they are."""
-        self.evaluator.records(network, method.name, {}, self._album(method, run))
-
-    def _album(self, method: Method, run: RunFolder) -> Album:
-        return Album(run.pictures, resolve(method.views) if method.views else None)
-
-    def _records(
-        self, method: Method, network: nn.Module, mark: str, album: Album | None
-    ) -> pd.DataFrame:
-        algorithm = isinstance(method, Algorithm)
-        columns: dict[str, str | int] = {
-            "family": method.family,
-            "method": method.name,
-            "seed": 0 if algorithm else self.config.training.seed,
-            "fingerprint": mark,
-        }
-        batch = self.config.evaluation.eval_batch
-        if algorithm:  # one image a core: fewer would leave some idle
-            batch = max(batch, os.cpu_count() or 1)
-        return self.evaluator.records(network, method.name, columns, album, batch)
-
-
 def evaluate_weights(
     method: Method, config: Config, file: Path, root: Path, trained: Config | None
 ) -> RunFolder:
@@ -234,7 +198,7 @@ def evaluate_weights(
     write_json(folder.environment, environment())
     if trained is not None:
         write_json(folder.config, to_dict(trained))
-    bench.measure(method, network, fingerprint(identity), folder)
+    bench.measure(method, network, fingerprint(identity), folder).keep(folder)
     return folder
 
 
@@ -255,7 +219,11 @@ def load_run(run: Run) -> tuple[Method, Config]:
     if run.progress == "absent":
         raise UserError(f"{run.path} is not a run; give a folder that `bench run` made")
     run.check(DESCRIPTION.__contains__)
-    return registry.find(run.method), from_dict(read_json(run.config))
+    try:
+        config = from_dict(read_json(run.config))
+    except UserError as error:
+        raise UserError(f"{run.config}: {error}; `run --redo` replaces the run") from error
+    return registry.find(run.method), config
 
 
 def network_of(method: Method, config: Config, run: RunFolder) -> nn.Module:
@@ -274,17 +242,6 @@ def restore_pictures(run: Run, cache: Path) -> None:
     remove(run.pictures.path)
     bench.draw(method, network, run)
     run.seal(*run.pictures.path.glob("*.png"))
-
-
-def _references(names: str) -> list[Method]:
-    """Return the algorithms of comma-separated names; `floor` stands for the simplest."""
-    if names == "floor":
-        return registry.floors()
-    methods = [registry.find(name.strip()) for name in names.split(",") if name.strip()]
-    for method in methods:
-        if not isinstance(method, Algorithm):
-            raise UserError(f"--references {method.name}: it has weights; use run or evaluate")
-    return methods
 
 
 def _file_digest(file: str) -> str:

@@ -17,7 +17,8 @@ from bench.presets import preset
 from bench.profiling import cost
 from bench.registry import TrainedNetwork, find
 from bench.runs.experiment import Experiment
-from bench.training.trainer import Trainer
+from bench.training.checkpoints import Checkpoints
+from bench.training.log import TrainingLog
 from tests.bench.cli.test_cli import hole, picture
 from tests.bench.conftest import Run
 
@@ -91,13 +92,13 @@ def test_training_killed_in_any_phase_resumes_to_the_same_bits(
 ) -> None:
     whole = experiment(name, tmp_path / "whole").execute()
     killed = experiment(name, tmp_path / "killed")
-    checkpoint = Trainer._checkpoint
+    write = Checkpoints.write
 
-    def then_killed(self: Trainer, step: int) -> None:
-        checkpoint(self, step)
+    def then_killed(self: Checkpoints, step: int, rows: TrainingLog) -> None:
+        write(self, step, rows)
         raise Killed
 
-    monkeypatch.setattr(Trainer, "_checkpoint", then_killed)
+    monkeypatch.setattr(Checkpoints, "write", then_killed)
     for _ in range(2):  # after steps 5 and 10
         with pytest.raises(Killed):
             killed.execute()

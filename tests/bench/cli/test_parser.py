@@ -34,6 +34,15 @@ def test_the_examples_of_the_help_are_understood(command: str) -> None:
         find(name)
 
 
+def test_of_several_processes_the_first_tells_the_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for rank, told in (("0", "error: unknown command"), ("1", "")):
+        monkeypatch.setenv("RANK", rank)
+        code, err = main(["frobnicate"]), capsys.readouterr().err
+        assert code == 2 and err.startswith(told) and bool(err) == bool(told)
+
+
 def test_commands_stand_by_purpose_with_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])

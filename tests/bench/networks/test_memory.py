@@ -27,7 +27,7 @@ def config(**options: Any) -> Config:
         (
             "global-local",
             {"size": 4096, "resize": 4096, "batch_size": 2},
-            "--critic-width 64 at --size 4096 takes at least 68.7 GB",
+            "--critic-width 64 at --size 4096 takes at least 34.4 GB",
         ),
     ],
 )

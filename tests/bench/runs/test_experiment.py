@@ -73,6 +73,22 @@ def test_a_redo_that_is_stopped_keeps_the_run_and_goes_on(
     assert run.weights.read_bytes() == alone.weights.read_bytes()
 
 
+def test_a_measurement_that_fails_keeps_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = override(preset("quick"), SMALL)
+    run = Experiment(find("no-gan"), config, tmp_path).execute()
+    monkeypatch.setattr("bench.evaluation.album.save_picture", lambda *_: 1 / 0)
+    more = Experiment(find("no-gan"), override(config, {"pairs": 2}), tmp_path)
+    with pytest.raises(ZeroDivisionError):
+        more.execute()
+    assert run.progress == "finished" and run.damaged() == {}
+    monkeypatch.undo()
+    more.execute()
+    assert len(run.pictures.pairs_with("output")) == 8 and run.damaged() == {}
+    assert not (run.path / ".pictures.tmp").exists()
+
+
 def test_a_redo_that_fails_keeps_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = override(preset("quick"), SMALL)
     run = Experiment(find("no-gan"), config, tmp_path).execute()
