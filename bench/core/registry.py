@@ -7,6 +7,7 @@ import logging
 import pkgutil
 import sys
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
@@ -51,9 +52,14 @@ class Registry(Generic[Item]):
         for package in self.packages:
             for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
                 self._load(f"{package}.{module.name}")
-        for point in entry_points(group=self.group):
-            self._load(point.value.partition(":")[0])
+        for name in self._installed:
+            self._load(name)
         return {name: item for name, item in self._items.items() if name not in self._again}
+
+    @cached_property
+    def _installed(self) -> list[str]:
+        """The modules that entry points name; to read all packages' takes milliseconds."""
+        return [point.value.partition(":")[0] for point in entry_points(group=self.group)]
 
     def find(self, name: str) -> Item:
         """Return the definition of a name; an unknown one is a `UserError` with similar names."""
