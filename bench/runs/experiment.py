@@ -1,4 +1,4 @@
-"""One experiment: prepare, identify, decide, train and measure one method under one config."""
+"""One experiment: prepare, identify, plan, train and measure one method under one config."""
 
 from __future__ import annotations
 
@@ -24,12 +24,7 @@ from bench.data.inputs import Inputs
 from bench.networks import weights
 from bench.registry import Algorithm, ImportedWeights, Method, TrainedNetwork
 from bench.runs.environment import environment
-from bench.runs.identity import (
-    fingerprint,
-    measurement,
-    method_code,
-    relevant_options,
-)
+from bench.runs.identity import fingerprint, measurement, method_code, relevant_options
 from bench.runs.measurement import Bench, Measurement
 from bench.runs.plan import Plan, Work, plan
 from bench.runs.run import DESCRIPTION, Run
@@ -199,6 +194,7 @@ def evaluate_weights(
     if trained is not None:
         write_json(folder.config, to_dict(trained))
     bench.measure(method, network, fingerprint(identity), folder).keep(folder)
+    sums.write(folder.path, folder.results)
     return folder
 
 
