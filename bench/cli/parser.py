@@ -73,6 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("\ninterrupted; the same command goes on from the last checkpoint")
         return INTERRUPTED
+    finally:
+        _leave_group()
 
 
 def _set_up_output() -> None:
@@ -84,6 +86,15 @@ def _set_up_output() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # A name that is no text, or a terminal without ±, is printed by its codes.
             stream.reconfigure(errors="backslashreplace")
+
+
+def _leave_group() -> None:
+    """Leave the group of processes that train together; its threads abort one that just ends."""
+    if "torch" in sys.modules:  # to import it takes seconds
+        from torch import distributed
+
+        if distributed.is_available() and distributed.is_initialized():
+            distributed.destroy_process_group()
 
 
 def _say(text: str) -> None:
