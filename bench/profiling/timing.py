@@ -21,6 +21,12 @@ class Row(NamedTuple):
     """Images in that time; 0 where images are not counted."""
     plain: float | None = None
     """Median seconds of the plain way of the same work, timed in the same call."""
+    released: float | None = None
+    """Median seconds of the released code for the same work, where its clone is given."""
+    flops: int = 0
+    """Floating-point operations of the work; 0 where they are not what it consists of."""
+    precision: str = "fp32"
+    """Precision of these operations, `fp32` or `bf16`."""
 
 
 def median(work: Callable[[], object], repeats: int) -> float:

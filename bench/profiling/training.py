@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable
+from pathlib import Path
 
 from torch import Tensor
 
@@ -11,14 +12,17 @@ from bench import registry
 from bench.config import Config, override
 from bench.networks.layers import to_device
 from bench.presets import preset
-from bench.profiling import plain, samples
+from bench.profiling import cost, plain, released, samples
 from bench.profiling.timing import Row, median
 from bench.training.common import CommonLearner
 from bench.training.processes import make_accelerator
 
 
-def training(repeats: int) -> list[Row]:
-    """Time a step of the reference method at 256 pixels, batch 4, and in the quick preset."""
+def training(repeats: int, clone: Path | None = None) -> list[Row]:
+    """Time a step of the reference method at 256 pixels, batch 4, and in the quick preset.
+
+    A `clone` of the released code is timed next to it.
+    """
     config = override(preset("paper"), {"batch_size": 4, "features": "random"})
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         # The plain step needs a process of its own: `tune_cpu` set the allocator of this one, and
@@ -26,27 +30,36 @@ def training(repeats: int) -> list[Row]:
         seconds = pool.apply(plain.step_seconds, (repeats,))
     name = registry.reference().name
     rows = [Row(f"plain step, {name}, 256 px, batch 4, fp32", seconds, 4)]
+    theirs = None
+    if clone:
+        theirs = released.step_seconds(clone, repeats)
+        rows.append(Row("released step, 256 px, batch 4, fp32", theirs, 4))
     for precision in samples.precisions():
         chosen = override(config, {"precision": precision})
-        rows += _step(f"step, {name}, 256 px, {precision}", chosen, repeats, seconds)
+        whole, *parts = _step(f"step, {name}, 256 px", chosen, repeats)
+        rows += [whole._replace(plain=seconds, released=theirs), *parts]
     for precision in samples.precisions():
         chosen = override(preset("quick"), {"precision": precision})
-        rows += _step(f"step, {name}, quick preset, {precision}", chosen, repeats, None)
+        rows += _step(f"step, {name}, quick preset", chosen, repeats)
     return rows
 
 
-def _step(what: str, config: Config, repeats: int, plain_seconds: float | None) -> list[Row]:
+def _step(what: str, config: Config, repeats: int) -> list[Row]:
     """Time a whole step, and the share of each of its parts."""
     learner, batch = _learner(config), config.training.batch_size
+    precision = config.training.precision
     image, mask = samples.inputs(batch, config.data.size)
     image = samples.channels_last(image)
     holed = image * mask
-    whole = median(lambda: learner.step(holed, mask, image, 0), repeats)
-    rows = [Row(f"{what}, batch {batch}", whole, batch, plain_seconds)]
-    for name, work in _parts(learner, config, holed, mask, image).items():
-        seconds = median(work, repeats)
-        rows.append(Row(f"- {name}: {seconds / whole:.0%}", seconds, batch))
-    return rows
+    parts = _parts(learner, config, holed, mask, image)
+    works = {"whole": lambda: learner.step(holed, mask, image, 0), **parts}
+    seconds = {name: median(work, repeats) for name, work in works.items()}
+    names = {name: f"- {name}: {seconds[name] / seconds['whole']:.0%}" for name in parts}
+    names["whole"] = f"{what}, {precision}, batch {batch}"
+    return [
+        Row(names[name], seconds[name], batch, flops=cost.flops(work), precision=precision)
+        for name, work in works.items()
+    ]
 
 
 def _parts(

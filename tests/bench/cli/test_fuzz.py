@@ -109,8 +109,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         patch.setattr("bench.conformance.report.report", stop)
         for name in ("run_report", "everything", "ablation", "comparison"):
             patch.setattr(build, name, stop)
-        for section in speed.SECTIONS:
-            patch.setitem(speed.SECTIONS, section, stop)
+        patch.setattr(speed, "sections", stop)
         yield made._replace(before=made.files())
 
 

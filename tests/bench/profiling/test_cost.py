@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from baselines.global_local.table import generator
 from bench.config import Model, to_dict
@@ -33,6 +35,35 @@ def test_a_networks_cost_is_counted_and_measured() -> None:
     assert found.milliseconds > 0 and found.device.startswith("CPU")
     # Two feature maps of the first layer must be alive at once.
     assert found.peak_mib is None or found.peak_mib > 2 * 4 * 4 * 256**2 / 2**20
+
+
+def test_operations_of_a_training_step_are_those_counted_by_hand() -> None:
+    down, up = nn.Conv2d(3, 8, 4, 2, 1), nn.ConvTranspose2d(8, 3, 4, 2, 1)
+    image = torch.rand(2, 3, 32, 32)
+
+    def step() -> None:
+        up(down(image)).square().mean().backward()
+
+    # Each kernel weight works once per input and output channel at each of the 16x16 inner places.
+    once = 2 * (2 * 16 * 16) * (3 * 8 * 4 * 4)
+    # Forward both; backward each for its weights, and the second for its input as well.
+    assert cost.flops(step) == once * (2 + 3)
+    with torch.inference_mode():
+        assert cost.flops(lambda: up(down(image))) == once * 2
+
+
+def test_operations_of_a_gradient_penalty_are_those_counted_by_hand() -> None:
+    layer = nn.Linear(5, 7)
+    x = torch.rand(4, 5, requires_grad=True)
+
+    def penalty() -> None:
+        (slope,) = torch.autograd.grad(layer(x).square().sum(), x, create_graph=True)
+        slope.square().sum().backward()
+
+    once = 2 * 4 * 5 * 7
+    # The layer, and its gradient by x. Backward of that gradient: by the slope of the output, which
+    # leads to the layer's weights and to x, and by the weights.
+    assert cost.flops(penalty) == once * (2 + 4)
 
 
 def test_an_algorithm_has_no_parameters() -> None:

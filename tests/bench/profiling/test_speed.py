@@ -1,6 +1,79 @@
+from pathlib import Path
+
 import pytest
 
 from bench.cli.parser import main
+from bench.core.errors import UserError
+from bench.profiling import released, speed
+from bench.profiling.timing import Row
+
+MODELS = """
+from torch import nn
+
+class VGG16FeatureExtractor(nn.Module):
+    def __init__(self):
+        super().__init__()
+        import torch
+        assert "features.0.weight" in torch.load("./vgg16-397923af.pth")
+
+class LBAMModel(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.layer = nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, image, mask):
+        assert image.shape[1] == 4 and mask.shape[1] == 3
+        return self.layer(image)
+"""
+LOSS = """
+import torch
+from tensorboardX import SummaryWriter
+from torch import nn
+
+class InpaintingLossWithGAN(nn.Module):
+    def __init__(self, logPath, extractor, Lamda, lr, betasInit):
+        super().__init__()
+        self.critic, self.writer = nn.Conv2d(3, 1, 1), SummaryWriter(logPath)
+        self.D_optimizer = torch.optim.Adam(self.critic.parameters(), lr=lr, betas=betasInit)
+
+    def forward(self, image, mask, output, truth, count, epoch):
+        score = self.critic(output).mean().square()
+        self.D_optimizer.zero_grad()
+        score.backward(retain_graph=True)
+        self.D_optimizer.step()  # before the generator goes back through these weights
+        self.writer.add_scalar("loss", score.item(), count)
+        return (output - truth).abs().mean() + score
+"""
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A folder with the file and class names of the released code, and nothing of it."""
+    for name, content in (("models/LBAMModel.py", MODELS), ("loss/InpaintingLoss.py", LOSS)):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(content)
+    return tmp_path
+
+
+def test_a_share_is_that_of_the_matrix_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = {"fp32": 100e9, "bf16": 400e9}
+    monkeypatch.setattr(speed, "matrix_rate", rates.__getitem__)
+    assert speed.share(Row("step", 2.0, flops=50 * 10**9)) == 0.25
+    assert speed.share(Row("step", 2.0, flops=200 * 10**9, precision="bf16")) == 0.25
+    assert speed.share(Row("masks", 2.0)) is None
+
+
+def test_another_folder_is_not_the_released_code(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no file models/LBAMModel\.py; give a clone of https"):
+        released.check(tmp_path)
+    assert main(["speed", "--released", str(tmp_path)]) == 2
+
+
+@pytest.mark.slow
+def test_the_released_code_is_timed_where_it_is(clone: Path) -> None:
+    released.check(clone)
+    assert released.step_seconds(clone, 1) > 0
+    assert released.filling_seconds(clone, 1, 2) > 0
 
 
 @pytest.mark.slow
@@ -16,3 +89,4 @@ def test_every_section_gives_its_table(capsys: pytest.CaptureFixture[str]) -> No
         "bench list",
     ):
         assert row in out
+    assert "GFLOP/s in fp32" in out and "x released" not in out
