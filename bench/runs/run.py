@@ -116,8 +116,12 @@ class Run(RunFolder):
     @property
     def training_done(self) -> bool:
         """Whether the training of an unfinished run came to its end, and its files are sound."""
-        sealed = (self.path / sums.FILE).exists() and self.weights.exists()
-        return sealed and not sums.damaged(self.path, [self.weights], of_training)
+        try:
+            return self.weights.exists() and not sums.damaged(
+                self.path, [self.weights], of_training
+            )
+        except sums.DamagedError:  # no sums, or no longer any
+            return False
 
     def seal(self, *files: Path) -> None:
         """Write the sums of all results, or of some files that were made later."""

@@ -1,4 +1,4 @@
-"""What cannot fit into memory is refused before it is built; the estimates are lower bounds."""
+"""A network or training that cannot fit into memory is refused; the estimates are lower bounds."""
 
 from typing import Any
 

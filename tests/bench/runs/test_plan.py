@@ -81,6 +81,9 @@ def test_damage_of_the_description_is_refused(run: Run, name: str) -> None:
 def test_a_training_that_is_done_is_measured(run: Run) -> None:
     begun(run)
     assert plan(run, IDENTITY, "training", redo=False) == Plan("measurement", run)
+    (run.path / "SHA256SUMS").write_text("half")
+    assert plan(run, IDENTITY, "training", redo=False) == Plan("training", run)
+    run.seal()
     run.weights.write_text("half")
     assert plan(run, IDENTITY, "training", redo=False) == Plan("training", run)
 

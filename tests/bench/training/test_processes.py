@@ -13,7 +13,7 @@ ONE_OF_TWO: Any = SimpleNamespace(num_processes=2)
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What the first process sends, which the second receives."""
+    """The values that the first process sends and the second receives."""
     wire: list[Any] = []
 
     def broadcast(values: list[Any]) -> None:
