@@ -72,6 +72,11 @@ class Data:
         "file with the frozen test pairs; empty: made from the options above",
         identity=False,  # its content is part of the identity, not its place
     )
+    cache: str = option(
+        "",
+        "folder for decoded photographs, such as a fast disk; empty: .cache below --out",
+        identity=False,
+    )
     rehash: bool = option(
         False, "hash all data files again, also those that look unchanged", identity=False
     )

@@ -78,7 +78,7 @@ def _restore_pictures(run: Run, root: Path) -> None:
     from bench.runs.experiment import restore_pictures
 
     print(f"{run.name}: pictures are missing or damaged, and made again", file=sys.stderr)
-    restore_pictures(run, root / ".cache")
+    restore_pictures(run, root)
 
 
 def _remove_object(args: argparse.Namespace, runs: Sequence[Run], out: Path) -> Path:

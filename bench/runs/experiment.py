@@ -50,11 +50,6 @@ class Experiment:
             name += f"-seed{self.config.training.seed}"
         return Run(self.root / name)
 
-    @property
-    def cache(self) -> Path:
-        """Folder of decoded photographs, shared by all runs in `root`."""
-        return self.root / ".cache"
-
     def execute(self, redo: bool = False) -> Run:
         """Return the finished run: skipped if it is there, resumed if it was begun, else made.
 
@@ -64,7 +59,7 @@ class Experiment:
         """
         accelerator = make_accelerator(self.config)
         self.method.check(self.config, accelerator.num_processes)
-        inputs = Inputs(self.config, self.cache)
+        inputs = inputs_of(self.config, self.root)
         if not accelerator.is_main_process:
             self._help(inputs, accelerator)
             return self.run
@@ -174,6 +169,11 @@ class Experiment:
         return Trainer(network, learner, config, accelerator, inputs, planned.run)
 
 
+def inputs_of(config: Config, root: Path) -> Inputs:
+    """Return the inputs of a config; all runs in `root` share one cache of decoded photographs."""
+    return Inputs(config, Path(config.data.cache or root / ".cache").expanduser())
+
+
 def evaluate_weights(
     method: Method, config: Config, file: Path, root: Path, trained: Config | None
 ) -> RunFolder:
@@ -182,7 +182,7 @@ def evaluate_weights(
     `trained` is the config that the weights were trained with, where it is known.
     """
     network = load_network(method, config, file)
-    inputs = Inputs(config, root / ".cache")
+    inputs = inputs_of(config, root)
     bench = Bench.prepare(config, inputs)
     digest, manifest = weights.file_hash(file), inputs.test.manifest
     identity = {"method": method.name, "weights": digest, "test pairs": manifest.hash}
@@ -211,7 +211,10 @@ def load_network(method: Method, config: Config, file: Path) -> nn.Module:
 
 
 def load_run(run: Run) -> tuple[Method, Config]:
-    """Return the method and the config of a run, whose files must be as they were written."""
+    """Return the method and the config of a run, whose files must be as they were written.
+
+    Its `--cache` is left out: it may be a disk of another machine.
+    """
     if run.progress == "absent":
         raise UserError(f"{run.path} is not a run; give a folder that `bench run` made")
     run.check(DESCRIPTION.__contains__)
@@ -219,7 +222,7 @@ def load_run(run: Run) -> tuple[Method, Config]:
         config = from_dict(read_json(run.config))
     except UserError as error:
         raise UserError(f"{run.config}: {error}; `run --redo` replaces the run") from error
-    return registry.find(run.method), config
+    return registry.find(run.method), override(config, {"cache": ""})
 
 
 def network_of(method: Method, config: Config, run: RunFolder) -> nn.Module:
@@ -229,12 +232,12 @@ def network_of(method: Method, config: Config, run: RunFolder) -> nn.Module:
     return load_network(method, config, run.weights)
 
 
-def restore_pictures(run: Run, cache: Path) -> None:
+def restore_pictures(run: Run, root: Path) -> None:
     """Fill a finished run's test pairs again from its weights; the records stay as they are."""
     method, config = load_run(run)
     network = network_of(method, config, run)
     config = override(config, {"manifest": str(run.manifest), "lpips": "off"})
-    bench = Bench.prepare(config, Inputs(config, cache))
+    bench = Bench.prepare(config, inputs_of(config, root))
     remove(run.pictures.path)
     bench.draw(method, network, run)
     run.seal(*run.pictures.path.glob("*.png"))

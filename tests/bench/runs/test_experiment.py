@@ -141,6 +141,17 @@ def test_a_run_is_loaded_with_its_method_and_config(tmp_path: Path) -> None:
     assert (method.name, loaded) == ("3x3", config)
 
 
+def test_photographs_are_decoded_where_the_cache_is(tmp_path: Path) -> None:
+    options = {"size": 64, "resize": 88, "pairs": 1, "cache": str(tmp_path / "scratch")}
+    config = override(preset("quick"), options)
+    run = Experiment(find("mean-colour"), config, tmp_path / "runs").execute()
+    assert list((tmp_path / "scratch").glob("*.bin"))
+    assert not (tmp_path / "runs" / ".cache").exists()
+    assert load_run(run)[1].data.cache == ""  # nothing for another machine
+    elsewhere = Experiment(find("mean-colour"), override(config, {"cache": ""}), tmp_path / "runs")
+    assert elsewhere.execute().damaged() == {}  # the same run
+
+
 def test_inputs_are_resolved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from bench.data import inputs
 
