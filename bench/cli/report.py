@@ -33,6 +33,8 @@ def execute(args: argparse.Namespace) -> int:
     from bench.runs.run import find, sound
     from reports import build
 
+    if bool(args.image) != bool(args.mask):
+        raise UserError("object removal needs both --image and --mask")
     readable, damaged = sound(find(args.out))
     finished, unpictured = _pictured(readable, args.out)
     left_out = [*damaged, *unpictured]
@@ -45,7 +47,7 @@ def execute(args: argparse.Namespace) -> int:
         build.run_report(run)
     out = args.out / "report"
     print(f"{build.everything(finished, out)}\ntables and plots: {out}")
-    if args.image or args.mask:
+    if args.image:
         print(f"object removal: {_remove_object(args, finished, out / 'removal')}")
     for text in left_out:
         print(f"left out: {text}", file=sys.stderr)
@@ -83,8 +85,6 @@ def _restore_pictures(run: Run, root: Path) -> None:
 
 def _remove_object(args: argparse.Namespace, runs: Sequence[Run], out: Path) -> Path:
     """Fill the user's picture by every run (Fig. 6), and return the figure."""
-    if not (args.image and args.mask):
-        raise UserError("object removal needs both --image and --mask")
     from bench.core.device import choose, tune_cpu
 
     tune_cpu()
