@@ -151,6 +151,14 @@ def test_no_pictures_are_made_from_damaged_weights(run: Run, out: Path) -> None:
     assert "no pictures of" in err and "weights.safetensors was changed" in err
 
 
+def test_damaged_pictures_are_not_shown(run: Run, out: Path) -> None:
+    flip(out / NAME / "pictures" / "00002_output.png")
+    flip(out / NAME / "weights.safetensors")
+    code, printed, err = run("report", "--out", out)
+    assert code == 2 and "| no-gan" not in printed
+    assert "its pictures are incomplete or damaged" in one_line(err)
+
+
 @pytest.mark.parametrize("name", ["weights.safetensors", "config.json", "identity.json"])
 def test_damaged_weights_fill_nothing(run: Run, out: Path, tmp_path: Path, name: str) -> None:
     flip(out / NAME / name)

@@ -73,6 +73,25 @@ def test_a_redo_that_is_stopped_keeps_the_run_and_goes_on(
     assert run.weights.read_bytes() == alone.weights.read_bytes()
 
 
+def test_a_training_whose_last_step_diverged_is_not_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = CommonLearner.step
+
+    def spoilt(self: CommonLearner, *arguments: Any) -> dict[str, Tensor]:
+        terms = step(self, *arguments)
+        if arguments[-1] == 2:  # its loss was finite, and its update is not
+            next(self.network.parameters()).data.fill_(float("nan"))
+        return terms
+
+    monkeypatch.setattr(CommonLearner, "step", spoilt)
+    experiment = Experiment(find("no-gan"), override(preset("quick"), SMALL), tmp_path)
+    with pytest.raises(UserError, match=r"the training diverged: the weight .* is not finite"):
+        experiment.execute()
+    assert experiment.run.progress == "failed" and not experiment.run.weights.exists()
+    assert "diverged" in experiment.run.state.read_text()
+
+
 def test_a_measurement_that_fails_keeps_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
