@@ -23,7 +23,7 @@ from bench.cli import (
     study,
 )
 from bench.cli.arguments import Parser
-from bench.core.errors import UserError, unknown
+from bench.core.errors import UserError, is_out_of_memory, unknown
 from bench.core.interrupts import INTERRUPTED, Stopped
 from bench.core.rank import is_first
 
@@ -66,6 +66,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         _say(f"error: {name}{error.strerror or error}")
+        return 2
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        _say("error: out of memory; lower --batch-size, --eval-batch, --size or --width")
         return 2
     except Stopped as stop:
         _say(f"\n{stop}")

@@ -19,6 +19,12 @@ class MissingWeightsError(UserError):
     """Pretrained weights that are not available; the text says why, and how to get them."""
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """Return whether an error says that memory is missing: Python's own, or one of torch's."""
+    words = ("out of memory", "can't allocate memory")
+    return isinstance(error, MemoryError) or any(text in str(error) for text in words)
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     """Return the error for a name that is not among `known`.
 

@@ -60,16 +60,14 @@ class TrainingLog:
     def save(self, checkpoint: Path, process: int) -> None:
         """Write the tables and the running sums of one process into a checkpoint's folder."""
         sums = {name: [value.item(), self.counts[name]] for name, value in self.sums.items()}
-        write_json(_running(checkpoint, process), {"images": self.images, "sums": sums})
+        write_json(_running(checkpoint, process), sums)
         if self.active:
             for table in filter(Path.exists, self.tables):
                 shutil.copyfile(table, checkpoint / table.name)
 
     def load(self, checkpoint: Path, process: int, device: torch.device) -> None:
-        """Go on from what `save` wrote."""
-        running = read_json(_running(checkpoint, process))
-        self.images = running["images"]
-        for name, (value, count) in running["sums"].items():
+        """Go on from what `save` wrote; the rate counts the images of this process alone."""
+        for name, (value, count) in read_json(_running(checkpoint, process)).items():
             self.sums[name], self.counts[name] = torch.tensor(value, device=device), count
         if self.active:
             for table in self.tables:

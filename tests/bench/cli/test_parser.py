@@ -1,7 +1,9 @@
 """Help that a newcomer can read, and examples that can be typed as they stand."""
 
 import shlex
+import signal
 from argparse import Namespace
+from functools import partial
 
 import pytest
 
@@ -10,6 +12,7 @@ from bench.cli.methods import chosen
 from bench.cli.options import config, given
 from bench.cli.parser import COMMANDS, build_parser, main
 from bench.core.errors import UserError
+from bench.core.interrupts import Stopped
 from bench.registry import find
 
 EXAMPLES = [
@@ -32,6 +35,49 @@ def test_the_examples_of_the_help_are_understood(command: str) -> None:
     named += (options.get("variants") or options.get("methods") or "").split(",")
     for name in filter(None, named):
         find(name)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"), "allocate"],
+)
+def test_too_little_memory_is_one_line(
+    error: Exception | str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: Namespace) -> int:
+        if isinstance(error, Exception):
+            raise error
+        import torch
+
+        torch.empty(10**15)  # as torch itself says it on a CPU
+        return 0
+
+    monkeypatch.setattr("bench.cli.listing.execute", fail)
+    assert main(["list"]) == 2
+    assert capsys.readouterr().err.startswith("error: out of memory; lower --batch-size")
+
+
+def test_another_failure_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Namespace) -> int:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("bench.cli.listing.execute", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        main(["list"])
+
+
+def test_whatever_one_method_raises_is_listed_and_a_stop_is_obeyed() -> None:
+    def fail(error: BaseException) -> None:
+        raise error
+
+    failed: list[str] = []
+    for error in (UserError("no folder"), KeyError("b"), SystemExit(3), RuntimeError("a\nb")):
+        assert methods.attempt("mine", partial(fail, error), failed) is None
+    assert failed == [
+        "mine: no folder", "mine: KeyError: 'b'", "mine: SystemExit: 3", "mine: RuntimeError: a b"
+    ]  # fmt: skip
+    with pytest.raises(Stopped):
+        methods.attempt("mine", partial(fail, Stopped("", signal.SIGTERM)), failed)
 
 
 def test_of_several_processes_the_first_tells_the_error(

@@ -51,7 +51,10 @@ def test_a_log_holds_means_and_goes_on_from_its_checkpoint(tmp_path: Path) -> No
     with TrainingLog(folder, ["pixel"], 5) as log:
         log.load(checkpoint, 0, torch.device("cpu"))
         log.add(6, {"pixel": torch.tensor(6.0)}, images=2)
+        rates = [log.images]
         log.write()
+    # The rate is that of this process: the image of step 5 was drawn in the time of another.
+    assert rates == [2]
     assert _losses(folder) == whole == [["step", "pixel"], ["2", "1.5"], ["4", "3.5"], ["6", "5.5"]]
     assert not folder.validation.exists()
 
