@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -24,6 +25,10 @@ MOST_STEPS = 99_999_999
 """Steps that the eight digits in a checkpoint's name can count."""
 MOST_WEIGHT = 1e9
 """Largest weight of a loss; float32 overflows far beyond it."""
+MOST_PAIRS = 100_000
+"""Largest number of pairs per bucket."""
+PICTURES = {"all": sys.maxsize, "none": 0}
+"""Words of `--pictures`, and the pairs per bucket they stand for."""
 ALEXNET_LEAST = 31
 """Side in pixels under which a layer of AlexNet, in LPIPS, is left without pixels."""
 TYPES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
@@ -65,8 +70,8 @@ class Data:
     ratio: tuple[float, float] = option(
         (0.1, 0.5), "hole share of generated training masks, (low, high]", least=0, most=MOST_HOLE
     )
-    pairs: int = option(25, "test pairs per mask-ratio bucket", least=1, most=100_000)
-    validation_pairs: int = option(4, "validation pairs per bucket", least=1, most=100_000)
+    pairs: int = option(25, "test pairs per mask-ratio bucket", least=1, most=MOST_PAIRS)
+    validation_pairs: int = option(4, "validation pairs per bucket", least=1, most=MOST_PAIRS)
     manifest: str = option(
         "",
         "file with the frozen test pairs; empty: made from the options above",
@@ -182,6 +187,11 @@ class Evaluation:
         "empty: none",
     )
     eval_batch: int = option(8, "test pairs per forward pass", identity=False, least=1, most=65_536)
+    pictures: str = option(
+        "10",
+        "test pairs per mask-ratio bucket whose pictures are saved: a number, all or none",
+        identity=False,
+    )
     margins: str = option(
         "",
         "differences up to which methods count as equal, METRIC=VALUE, comma-separated; empty: "
@@ -193,6 +203,11 @@ class Evaluation:
         "", "file with torchvision's state dict of that backbone", identity=False
     )
     download: bool = option(True, "fetch pretrained weights that are missing", identity=False)
+
+    @property
+    def pictured(self) -> int:
+        """Largest number of test pairs per bucket whose pictures are saved."""
+        return PICTURES[self.pictures] if self.pictures in PICTURES else int(self.pictures)
 
 
 @dataclass(frozen=True)
@@ -342,5 +357,8 @@ def _check_together(config: Config) -> None:
             f"--size {data.size} leaves layers of --lpips alex without pixels; use --lpips vgg or "
             f"off, or at least --size {ALEXNET_LEAST}"
         )
+    pictures = evaluation.pictures
+    if pictures not in PICTURES and not (pictures.isascii() and pictures.isdigit()):
+        raise UserError(f"--pictures {pictures}: give a number of pairs per bucket, all or none")
     if evaluation.references and not all(map(str.strip, evaluation.references.split(","))):
         raise UserError(f"--references {evaluation.references}: a name is missing at a comma")

@@ -58,7 +58,7 @@ def first_pairs(
     pictures: Mapping[str, PairPictures], records: pd.DataFrame, per_bucket: int = 1
 ) -> list[int]:
     """Return the first `per_bucket` pairs of each bucket that all methods have pictures of."""
-    saved = set.intersection(*(p.pairs_with("output") for p in pictures.values()))
+    saved = set.intersection(*(p.complete for p in pictures.values()))
     one_each = records[records["pair"].isin(saved)].drop_duplicates("pair").sort_values("pair")
     return sorted(one_each.groupby("bucket", sort=False)["pair"].head(per_bucket).tolist())
 
@@ -71,7 +71,7 @@ def worst_pairs(
     The worst pair has the lowest PSNR in the hole, among the pairs that all methods have pictures
     of. A fixed rule selects the pairs, so that nobody chooses failures by eye.
     """
-    saved = set.intersection(*(p.pairs_with("output") for p in pictures.values()))
+    saved = set.intersection(*(p.complete for p in pictures.values()))
     psnr = _psnr(records, "hole")
     own = psnr[(psnr["method"] == method) & psnr["pair"].isin(saved)]
     worst = own.sort_values(["value", "pair"]).drop_duplicates("bucket")
@@ -89,7 +89,7 @@ def maps(pictures: Mapping[str, PairPictures], kind: str, path: Path) -> bool:
     columns = [(method, name) for method, names in found.items() for name in names]
     if not columns:
         return False
-    pairs = sorted(set.intersection(*(pictures[m].pairs_with(n) for m, n in columns)))
+    pairs = sorted(set.intersection(*(pictures[m].pairs_with("input", n) for m, n in columns)))
     figure, axes = _frame(len(pairs), len(columns) + 1, below=0.05, above=2 * TEXT)
     for row, pair in zip(axes, pairs, strict=True):
         _show(row[0], pictures[columns[0][0]].file(pair, "input"))

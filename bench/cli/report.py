@@ -62,10 +62,10 @@ def _pictured(runs: Sequence[Run], root: Path) -> tuple[list[Run], list[str]]:
     kept, left_out = [], []
     for run in runs:
         try:
-            if not run.pictured:
+            if run.lacks_pictures():
                 _restore_pictures(run, root)
         except UserError as error:
-            if run.pictures.path.exists():
+            if run.pictures.own.exists():
                 left_out.append(f"{run.name}: its pictures are incomplete or damaged, and {error}")
                 continue
             print(f"warning: no pictures of {run.name}: {error}", file=sys.stderr)

@@ -56,7 +56,7 @@ def execute(args: argparse.Namespace) -> int:
 
 def make(args: argparse.Namespace) -> int:
     """Write the page and its key."""
-    from bench.runs.run import Run, find, of_pictures, sound
+    from bench.runs.run import Run, find, sound
     from reports.study.make import make as make_study
 
     finished, damaged = sound(run for folder in args.runs for run in find(folder) or [Run(folder)])
@@ -66,7 +66,11 @@ def make(args: argparse.Namespace) -> int:
         looked = ", ".join(map(str, args.runs))
         raise UserError(f"no finished run in {looked}; make one with `python -m bench run`")
     for run in finished:
-        run.check(of_pictures)
+        if run.lacks_pictures():
+            raise UserError(
+                f"pictures of {run.path} are missing or damaged; `python -m bench report --out "
+                f"{run.path.parent}` makes them again"
+            )
     methods = [] if args.methods is None else names_in(args.methods, "--methods")
     print(make_study(finished, args.to, methods, args.questions, args.seed))
     return 0

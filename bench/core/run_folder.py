@@ -7,15 +7,19 @@ them take its paths from here.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.core import sums
 from bench.core.errors import UserError
 from bench.core.files import read_json
 
-OUTPUT = re.compile(r"(\d+)_(.+)\.png")
+SAVED = re.compile(r"(\d+)_(.+)\.webp")
 """Pattern of a picture's file name: the number of its pair, and the name of the picture."""
+SHARED = ("input", "truth")
+"""Pictures that are the same in every run on the same test pairs."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """Names of methods and pictures: they are parts of paths, and must not lead out of a folder."""
 NOT_SETTINGS = ("method", "code", "departures", "training.seed")
@@ -24,13 +28,15 @@ NOT_SETTINGS = ("method", "code", "departures", "training.seed")
 
 @dataclass(frozen=True)
 class PairPictures:
-    """The folder with the pictures of a run's test pairs, named `00012_output.png`.
+    """The pictures of a run's test pairs, in lossless WebP, named `00012_output.webp`.
 
-    `input` is the image with a white hole, `output` the filled image and `truth` the image itself.
-    Some pairs also have maps from inside a network, such as `mask-encoder-1`.
+    `output` is the filled image. Some pairs also have maps from inside a network, such as
+    `mask-encoder-1`. These lie in the run's own folder. `input`, the image with a white hole, and
+    `truth`, the image itself, lie once in a folder that all runs on the same pairs share.
     """
 
-    path: Path
+    own: Path
+    shared: Path
 
     def file(self, pair: int, what: str) -> Path:
         """Return the path of a pair's picture: `input`, `output`, `truth` or the name of a map."""
@@ -38,20 +44,45 @@ class PairPictures:
             raise UserError(
                 f"picture name '{what}': use letters, digits, '.', '_' and '-': it names a file"
             )
-        return self.path / f"{pair:05d}_{what}.png"
+        return (self.shared if what in SHARED else self.own) / f"{pair:05d}_{what}.webp"
 
-    def pairs_with(self, what: str) -> set[int]:
-        """Return the numbers of the pairs that have that picture."""
-        return {pair for pair, name in self._saved() if name == what}
+    def pairs_with(self, *what: str) -> set[int]:
+        """Return the numbers of the pairs that have all these pictures."""
+        saved = self._saved()
+        return set.intersection(*({pair for pair, name in saved if name == w} for w in what))
 
     def names(self) -> set[str]:
         """Return the names of all pictures that any pair has."""
         return {name for _, name in self._saved()}
 
+    def inputs(self, pair: int) -> list[Path]:
+        """Return the paths of a pair's input and truth."""
+        return [self.file(pair, what) for what in SHARED]
+
+    def damaged_inputs(self, pairs: Iterable[int]) -> list[int]:
+        """Return which of these pairs lack an input or a truth as it was written."""
+        pair_of = {file.name: pair for pair in pairs for file in self.inputs(pair)}
+        files = [self.shared / name for name in pair_of]
+        try:
+            problems = sums.damaged(self.shared, files, pair_of.__contains__)
+        except sums.DamagedError:  # nothing tells which are as they were
+            return sorted(set(pair_of.values()))
+        return sorted({pair_of[name] for name in problems})
+
+    @property
+    def complete(self) -> set[int]:
+        """The numbers of the pairs that have input, output and truth."""
+        return self.pairs_with("output", *SHARED)
+
     def _saved(self) -> list[tuple[int, str]]:
-        """Return (pair, name) of each picture; skip other files, such as half-written ones."""
-        matches = (OUTPUT.fullmatch(file.name) for file in self.path.glob("*.png"))
-        return [(int(match[1]), match[2]) for match in matches if match]
+        files = [*self.own.glob("*.webp"), *self.shared.glob("*.webp")]
+        return saved_pictures(file.name for file in files)
+
+
+def saved_pictures(names: Iterable[str]) -> list[tuple[int, str]]:
+    """Return the pair and the name of each picture, by files' names; skip all other files."""
+    matches = map(SAVED.fullmatch, names)
+    return [(int(match[1]), match[2]) for match in matches if match]
 
 
 @dataclass(frozen=True)
@@ -143,7 +174,17 @@ class RunFolder:
     @property
     def pictures(self) -> PairPictures:
         """The pictures of the test pairs."""
-        return PairPictures(self.path / "pictures")
+        pairs = self.read_identity().get("test pairs")
+        if not isinstance(pairs, str) or not NAME.fullmatch(pairs):
+            raise UserError(f"{self.identity} is damaged: it names no test pairs; use run --redo")
+        return PairPictures(self.path / "pictures", self.shared_pictures(pairs))
+
+    def shared_pictures(self, pairs: str) -> Path:
+        """Return the folder, next to the run, of what all runs on these test pairs share.
+
+        `pairs` is the hash of their manifest.
+        """
+        return self.path.parent / "pairs" / pairs
 
     @property
     def cost(self) -> Path:
@@ -157,7 +198,7 @@ class RunFolder:
             *(self.identity, self.config, self.environment, self.manifest, self.splits),
             *(self.weights, self.log, self.validation, self.scalars, self.records, self.cost),
         ]
-        pictures = [*self.samples.glob("*.png"), *self.pictures.path.glob("*.png")]
+        pictures = [*self.samples.glob("*.png"), *(self.path / "pictures").glob("*.webp")]
         written = (path for path in sorted(pictures) if not path.name.startswith("."))
         return [*(path for path in single if path.exists()), *written]
 

@@ -33,9 +33,17 @@ def write(folder: Path, files: Iterable[Path]) -> None:
     _write(folder, _measured(folder, files))
 
 
-def add(folder: Path, files: Iterable[Path]) -> None:
-    """Write the sums of files below a folder, and keep those of its other files."""
-    _write(folder, read(folder) | _measured(folder, files))
+def _none(_: str) -> bool:
+    return False
+
+
+def add(folder: Path, files: Iterable[Path], gone: Wanted = _none) -> None:
+    """Write the sums of files below a folder, and keep those of its other files.
+
+    Names that are `gone` are kept no longer.
+    """
+    kept = {name: digest for name, digest in read(folder).items() if not gone(name)}
+    _write(folder, kept | _measured(folder, files))
 
 
 def read(folder: Path) -> dict[str, str]:

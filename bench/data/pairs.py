@@ -66,6 +66,18 @@ class Manifest:
         buckets = [pair.bucket for pair in self.pairs]
         return sorted(buckets.index(bucket) for bucket in dict.fromkeys(buckets))
 
+    def sample(self, per_bucket: int) -> list[int]:
+        """Return the numbers of the first pair of each bucket and of others that a seed draws.
+
+        Each bucket has up to `per_bucket` of them. A larger sample contains the smaller ones.
+        """
+        chosen: list[int] = []
+        for bucket in dict.fromkeys(pair.bucket for pair in self.pairs):
+            first, *others = [i for i, pair in enumerate(self.pairs) if pair.bucket == bucket]
+            drawn = rng(0, "pictured pairs", bucket).permutation(others).tolist()
+            chosen += [first, *drawn][:per_bucket]
+        return sorted(chosen)
+
     @cached_property
     def mask_families(self) -> dict[str, dict[str, int]]:
         """Numbers of pairs by bucket and mask family, such as `{"(0.1, 0.2]": {"shapes": 12}}`.

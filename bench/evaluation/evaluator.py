@@ -61,12 +61,25 @@ class Evaluator:
         `at_once` pairs in one pass, or as many as the settings say.
         """
         rows: list[dict[str, Any]] = []
-        size = at_once or self.settings.eval_batch
-        for indices, image, mask, raw, seconds in self._filled(network, name, size):
+        for indices, image, mask, raw, seconds in self._filled(
+            network, name, self._batches(at_once)
+        ):
             rows += self._rows(indices, image, mask, raw, seconds)
             if album is not None:
                 self._picture(album, network, indices, image, mask, raw)
         return pd.DataFrame(rows).assign(manifest=self.pairs.manifest.hash, **identity)
+
+    def draw(self, network: nn.Module, name: str, album: Album, at_once: int | None = None) -> None:
+        """Fill an album without measuring; the arguments are those of `records`."""
+        # Whole batches, as they were measured: in another one the last bits may differ.
+        batches = [b for b in self._batches(at_once) if not album.chosen.isdisjoint(b)]
+        for indices, image, mask, raw, _ in self._filled(network, name, batches):
+            self._picture(album, network, indices, image, mask, raw)
+
+    def _batches(self, at_once: int | None) -> list[range]:
+        """Return the numbers of all pairs in batches of `at_once`, or as the settings say."""
+        size, count = at_once or self.settings.eval_batch, len(self.pairs)
+        return [range(first, min(first + size, count)) for first in range(0, count, size)]
 
     def _rows(
         self, indices: Sequence[int], image: Tensor, mask: Tensor, raw: Tensor, seconds: float
@@ -94,18 +107,18 @@ class Evaluator:
         raw: Tensor,
     ) -> None:
         for row, index in enumerate(indices):
-            album.add(index, image[row], mask[row], raw[row])
-            if index in self.pairs.manifest.first_of_buckets:
+            if index in album.chosen:
+                album.add(index, image[row], mask[row], raw[row])
+            if index in album.chosen and index in self.pairs.manifest.first_of_buckets:
                 album.add_views(index, network, blank(image, mask)[row], mask[row])
 
     def _filled(
-        self, network: nn.Module, name: str, size: int
-    ) -> Iterator[tuple[list[int], Tensor, Tensor, Tensor, float]]:
+        self, network: nn.Module, name: str, batches: Sequence[range]
+    ) -> Iterator[tuple[range, Tensor, Tensor, Tensor, float]]:
         """Yield indices, image, mask and raw output of each batch, and the seconds per image."""
         network = to_device(network, self.device).eval()
-        with tqdm(total=len(self.pairs), desc=f"evaluate {name}", unit="img") as bar:
-            for first in range(0, len(self.pairs), size):
-                indices = list(range(first, min(first + size, len(self.pairs))))
+        with tqdm(total=sum(map(len, batches)), desc=f"evaluate {name}", unit="img") as bar:
+            for indices in batches:
                 images, masks = (x.to(self.device) for x in self.pairs.batch(indices))
                 image, mask = images.float() / 255, masks.float()
                 raw, seconds = _timed(network, image, mask)

@@ -68,9 +68,11 @@ class Experiment:
                 held.enter_context(self.run.locked())
                 bench = Bench.prepare(self.config, inputs)
                 identity = self._identify(inputs, bench, accelerator)
-                planned = plan(self.run, identity, self._everything, redo)
+                planned = plan(self.run, identity, self._everything, redo, bench.pictured)
             from_first(accelerator, planned)
-            if planned.work != "nothing":
+            if planned.work == "pictures":
+                _draw(self.method, self.config, self.run, bench)
+            elif planned.work != "nothing":
                 trainer = self._trainer(inputs, accelerator, planned)
                 begin = partial(self._begin, planned, identity, inputs)
                 self._carry_out(planned, trainer, bench, begin, fingerprint(identity))
@@ -235,12 +237,14 @@ def network_of(method: Method, config: Config, run: RunFolder) -> nn.Module:
 def restore_pictures(run: Run, root: Path) -> None:
     """Fill a finished run's test pairs again from its weights; the records stay as they are."""
     method, config = load_run(run)
-    network = network_of(method, config, run)
     config = override(config, {"manifest": str(run.manifest), "lpips": "off"})
-    bench = Bench.prepare(config, inputs_of(config, root))
-    remove(run.pictures.path)
-    bench.draw(method, network, run)
-    run.seal(*run.pictures.path.glob("*.png"))
+    _draw(method, config, run, Bench.prepare(config, inputs_of(config, root)))
+
+
+def _draw(method: Method, config: Config, run: Run, bench: Bench) -> None:
+    """Make the pictures again that the run had, and those that the config asks for."""
+    bench.draw(method, network_of(method, config, run), run, bench.pictured | run.pictured)
+    run.seal_pictures()
 
 
 def _file_digest(file: str) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import pandas as pd
@@ -18,7 +21,7 @@ from bench.core.references import resolve
 from bench.core.run_folder import PairPictures, RunFolder
 from bench.data.inputs import Inputs
 from bench.evaluation import records
-from bench.evaluation.album import Album
+from bench.evaluation.album import Album, PictureWriter, save_inputs
 from bench.evaluation.evaluator import Evaluator
 from bench.registry import Algorithm, Method
 
@@ -31,9 +34,9 @@ class Measurement(NamedTuple):
 
     def keep(self, run: RunFolder) -> None:
         """Put records and pictures into a run, in the place of those that are there."""
-        remove(run.pictures.path)
-        if self.pictures.path.exists():
-            self.pictures.path.rename(run.pictures.path)
+        remove(run.pictures.own)
+        if self.pictures.own.exists():
+            self.pictures.own.rename(run.pictures.own)
         records.write(run.records, self.records)
 
 
@@ -55,40 +58,64 @@ class Bench:
     def measure(self, method: Method, network: nn.Module, mark: str, run: RunFolder) -> Measurement:
         """Measure a network and the reference methods, with pictures of the network's outputs.
 
-        `mark` is the fingerprint that all records carry. The pictures lie in a temporary folder
+        `mark` is the fingerprint that all records carry. The outputs lie in a temporary folder
         inside the run's.
         """
-        pictures = PairPictures(run.path / ".pictures.tmp")
-        remove(pictures.path)
-        frames = [self._records(method, network, mark, _album(method, pictures))]
+        pictures = self._pictures(run, ".pictures.tmp")
+        with self._album(method, pictures, self.pictured) as album:
+            frames = [self._records(method, network, mark, album)]
         for other in self.references:
             if other.name != method.name:
                 network = other.build(self.config.model)
                 frames.append(self._records(other, network, mark, None))
         return Measurement(pd.concat(frames, ignore_index=True), pictures)
 
-    def draw(self, method: Method, network: nn.Module, run: RunFolder) -> None:
-        """Make the pictures of all test pairs again, and leave the records as they are."""
-        self.evaluator.records(network, method.name, {}, _album(method, run.pictures))
+    @cached_property
+    def pictured(self) -> frozenset[int]:
+        """The numbers of the test pairs whose pictures are saved."""
+        asked = self.config.evaluation.pictured
+        return frozenset(self.evaluator.pairs.manifest.sample(asked))
+
+    def draw(
+        self, method: Method, network: nn.Module, run: RunFolder, pairs: frozenset[int]
+    ) -> None:
+        """Make the pictures of these test pairs again, and leave the records as they are."""
+        with self._album(method, self._pictures(run, "pictures"), pairs) as album:
+            self.evaluator.draw(network, method.name, album, self._at_once(method))
+
+    def _pictures(self, run: RunFolder, name: str) -> PairPictures:
+        """Return the place of the pictures: an empty folder in the run's, and the shared one."""
+        shared = run.shared_pictures(self.evaluator.pairs.manifest.hash)
+        pictures = PairPictures(run.path / name, shared)
+        remove(pictures.own)
+        return pictures
+
+    @contextmanager
+    def _album(
+        self, method: Method, pictures: PairPictures, pairs: frozenset[int]
+    ) -> Iterator[Album]:
+        """Yield the album of a method's outputs for some pairs, whose inputs are saved before."""
+        save_inputs(self.evaluator.pairs, pairs, pictures)
+        views = resolve(method.views) if method.views else None
+        with PictureWriter() as writer:
+            yield Album(pictures, pairs, writer, views)
 
     def _records(
         self, method: Method, network: nn.Module, mark: str, album: Album | None
     ) -> pd.DataFrame:
-        algorithm = isinstance(method, Algorithm)
         columns: dict[str, str | int] = {
             "family": method.family,
             "method": method.name,
-            "seed": 0 if algorithm else self.config.training.seed,
+            "seed": 0 if isinstance(method, Algorithm) else self.config.training.seed,
             "fingerprint": mark,
         }
+        return self.evaluator.records(network, method.name, columns, album, self._at_once(method))
+
+    def _at_once(self, method: Method) -> int:
+        """Return how many pairs a method gets in one pass."""
         batch = self.config.evaluation.eval_batch
-        if algorithm:  # one image a core: fewer would leave some idle
-            batch = max(batch, os.cpu_count() or 1)
-        return self.evaluator.records(network, method.name, columns, album, batch)
-
-
-def _album(method: Method, pictures: PairPictures) -> Album:
-    return Album(pictures, resolve(method.views) if method.views else None)
+        # Algorithms fill one image a core: fewer would leave some idle.
+        return max(batch, os.cpu_count() or 1) if isinstance(method, Algorithm) else batch
 
 
 def _references(names: str) -> list[Method]:

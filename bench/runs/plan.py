@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, NamedTuple
 
 from bench.core.errors import UserError
 from bench.runs.identity import of_measurement
-from bench.runs.run import Run, of_training
+from bench.runs.run import Run, of_pictures, of_training
 
 log = logging.getLogger(__name__)
-Work = Literal["nothing", "measurement", "training"]
-"""Steps that a run still needs; a training is followed by a measurement."""
+Work = Literal["nothing", "pictures", "measurement", "training"]
+"""Steps that a run still needs; each includes those before it."""
 Identity = Mapping[str, Any]
 
 
@@ -27,16 +27,23 @@ class Plan(NamedTuple):
     """Files of the run, by relative name, that go first and are made again."""
 
 
-def plan(run: Run, identity: Identity, everything: Work, redo: bool) -> Plan:
+def plan(
+    run: Run,
+    identity: Identity,
+    everything: Work,
+    redo: bool,
+    pictured: Collection[int] = (),
+) -> Plan:
     """Return what is left to do; a run of another training, or one beyond repair, is an error.
 
-    `everything` is the work of a run from its beginning. Nothing is written or removed here.
+    `everything` is the work of a run from its beginning, and `pictured` are the numbers of the test
+    pairs whose pictures it must have. Nothing is written or removed here.
     """
     if redo and run.path.exists():
         return _replacement(run.successor, identity, everything)
     progress = run.progress
     if progress == "finished":
-        return _repair(run, identity, everything)
+        return _repair(run, identity, everything, pictured)
     if progress == "absent":
         _refuse_leftovers(run)
         return Plan(everything, run)
@@ -55,19 +62,23 @@ def _replacement(successor: Run, identity: Identity, everything: Work) -> Plan:
     return Plan(_rest(successor, everything) if goes_on else everything, successor, not goes_on)
 
 
-def _repair(run: Run, identity: Identity, everything: Work) -> Plan:
-    """Plan the rest of a finished run: damaged files, and measurements that are asked for now."""
+def _repair(run: Run, identity: Identity, everything: Work, pictured: Collection[int]) -> Plan:
+    """Plan the rest of a finished run: damaged files, and what is asked for now."""
     problems = run.damaged()
     changed = _changed_measurement(run, identity)
     for name, problem in problems.items():
         log.warning("%s %s; it is made again", run.path / name, problem)
     if changed:
         log.info("%s is measured again: %s", run.path, "; ".join(changed.values()))
-    if not problems and not changed:
-        log.info("%s is finished; skipped", run.path)
-        return Plan("nothing", run)
-    trained = not any(of_training(name) for name in problems)
-    return Plan("measurement" if trained else everything, run, damaged=tuple(problems))
+    if any(of_training(name) for name in problems):
+        return Plan(everything, run, damaged=tuple(problems))
+    if changed or not all(of_pictures(name) for name in problems):
+        return Plan("measurement", run, damaged=tuple(problems))
+    if problems or run.lacks_pictures(pictured):
+        log.info("%s is finished; its pictures are made again", run.path)
+        return Plan("pictures", run)
+    log.info("%s is finished; skipped", run.path)
+    return Plan("nothing", run)
 
 
 def _refuse_leftovers(run: Run) -> None:

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from bench.core import sums
 from bench.core.errors import UserError
 from bench.core.files import read_json, remove, sweep, sync, write_json
-from bench.core.run_folder import RunFolder
+from bench.core.run_folder import RunFolder, saved_pictures
 
 Progress = Literal["absent", "running", "failed", "finished"]
 DESCRIPTION = frozenset({"identity.json", "config.json", "environment.json"})
@@ -58,11 +58,21 @@ class Run(RunFolder):
         return not any(p.exists() for p in (self.checkpoints, self.weights, self.records))
 
     @property
-    def pictured(self) -> bool:
-        """Whether every test pair has its pictures, as they were written."""
-        pairs = read_json(self.manifest)["pairs"]
-        complete = len(self.pictures.pairs_with("output")) >= len(pairs)
-        return complete and not self.damaged(of_pictures)
+    def pictured(self) -> set[int]:
+        """The numbers of the pairs whose output has a sum, whether or not it is still there."""
+        names = (name.rpartition("/")[2] for name in sums.read(self.path) if of_pictures(name))
+        return {pair for pair, what in saved_pictures(names) if what == "output"}
+
+    def lacks_pictures(self, pairs: Iterable[int] = ()) -> bool:
+        """Return whether pictures of these pairs or of others are missing, or were changed."""
+        if self.damaged(of_pictures):
+            return True
+        wanted = self.pictured.union(pairs)
+        return bool(wanted) and not self._has_unharmed(wanted)
+
+    def _has_unharmed(self, pairs: set[int]) -> bool:
+        pictures = self.pictures
+        return pictures.complete >= pairs and not pictures.damaged_inputs(pairs)
 
     @property
     def successor(self) -> Run:
@@ -129,6 +139,11 @@ class Run(RunFolder):
             sums.add(self.path, files)
         else:
             sums.write(self.path, self.results)
+
+    def seal_pictures(self) -> None:
+        """Write the sums of all pictures, which were made again."""
+        drawn = [file for file in self.results if file.parent == self.pictures.own]
+        sums.add(self.path, drawn, gone=of_pictures)
 
     def clear_measurement(self) -> None:
         """Remove all that was measured: pictures of other test pairs would stay among the new."""

@@ -18,7 +18,7 @@ from bench.core.errors import UserError
 from bench.core.files import write_text
 from bench.core.run_folder import PairPictures
 from reports.page.columns import columns
-from reports.page.pictures import common_pairs, encoded
+from reports.page.pictures import common_pairs, embedded
 
 SCRIPTS = ("tables.js", "statistics.js", "chart.js", "pictures.js", "page.js")
 """Files that are joined, in this order, into the page's one script."""
@@ -49,8 +49,8 @@ def write(
     """Write the page, whole or not at all.
 
     `records` are those of one manifest (columns of `bench.evaluation.records`). `pictures` holds
-    the folder of each method's saved pairs, `00012_input.png`, `_output.png` and `_truth.png`; the
-    page shows the pairs that all folders have. `notes` stand above all numbers, as plain text.
+    the saved pairs of each method; the page shows those that all methods have, as far as it can
+    hold them, and says how many they are. `notes` stand above all numbers, as plain text.
     `colours` gives the CSS colour of a method on white. Raise UserError for records that cannot
     stand on one page, for pictures of a method without records, and for files that cannot be read.
     """
@@ -58,8 +58,10 @@ def write(
     strangers = set(pictures) - {method["name"] for method in data["methods"]}
     if strangers:
         raise UserError(f"there are pictures of '{min(strangers)}' but no records")
-    pairs = common_pairs(pictures, data["pairs"]["number"])
-    data["pictured"] = {"methods": list(pictures), "pairs": pairs}
+    bucket_of = dict(zip(data["pairs"]["number"], data["pairs"]["bucket"], strict=True))
+    saved = common_pairs(pictures, bucket_of)
+    shown = embedded({pair: bucket_of[pair] for pair in saved}, pictures)
+    data["pictured"] = {"methods": list(pictures), "pairs": list(shown)}
     script = "\n".join(_asset(name) for name in SCRIPTS)
     page = Template(_asset("template.html")).substitute(
         title=escape(title),
@@ -75,13 +77,25 @@ def write(
         data=_json(data),
         # Each pair has a block of its own, so that the script parses only the pair it shows.
         pictures="\n".join(
-            f'<script type="application/json" id="pair-{pair}">'
-            f"{_json(encoded(pair, pictures))}</script>"
-            for pair in pairs
+            f'<script type="application/json" id="pair-{pair}">{_json(uris)}</script>'
+            for pair, uris in shown.items()
         ),
+        sample=_sample(len(shown), len(saved), len(bucket_of)),
         script=script,
     )
     write_text(path, page)
+
+
+def _sample(shown: int, saved: int, measured: int) -> str:
+    """Return the text that says of which test pairs there are pictures."""
+    kept = (
+        f"Runs keep pictures of {saved} of the {measured} test pairs: the first of each bucket and "
+        "others that a seed drew, as many as --pictures says."
+    )
+    if saved == measured:
+        kept = f"Runs keep pictures of all {measured} test pairs."
+    held = f" This page holds the first {shown} of them, bucket by bucket in turn."
+    return kept + (held if shown < saved else "")
 
 
 def _asset(name: str) -> str:

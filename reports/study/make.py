@@ -95,7 +95,7 @@ def _gallery(run: RunFolder) -> Gallery:
     own = frame[frame["method"] == run.method].drop_duplicates("pair")
     if own.empty:
         raise UserError(f"{run.records} has no record of {run.method}")
-    saved = run.pictures.pairs_with("output")
+    saved = run.pictures.complete
     return Gallery(
         run,
         method=run.method,

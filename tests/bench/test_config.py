@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -85,6 +86,8 @@ BAD = {
     "--size 24 leaves layers of --lpips alex without pixels": {"size": 24},
     "--references floor,,telea: a name is missing": {"references": "floor,,telea"},
     "--references ,: a name is missing": {"references": ","},
+    "--pictures some: give a number of pairs per bucket, all or none": {"pictures": "some"},
+    "--pictures -1: give": {"pictures": "-1"},
     "--critic-end is 'relu'; it must be one of 'sigmoid', 'linear'": {"critic_end": "relu"},
     "--normalise is 1; it must be true or false": {"normalise": 1},
     "--width is 4.0; it must be a whole number": {"width": 4.0},
@@ -102,6 +105,12 @@ def test_values_that_cannot_work_name_the_option(told: str) -> None:
     with pytest.raises(UserError) as caught:
         override(preset("quick"), BAD[told])
     assert str(caught.value).startswith(told) and "\n" not in str(caught.value)
+
+
+def test_pictures_are_asked_for_by_number_or_word() -> None:
+    asked = {"all": sys.maxsize, "none": 0, "0": 0, "12": 12}
+    for text, number in asked.items():
+        assert override(preset("quick"), {"pictures": text}).evaluation.pictured == number
 
 
 def test_the_least_size_works_without_alexnet() -> None:

@@ -53,7 +53,7 @@ def write_run(
     for pair in (0, 4):
         for what in ("input", "output", "truth"):
             file = run.pictures.file(pair, what)
-            file.parent.mkdir(exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (16, 16), (pair, 0, 0)).save(file)
     if trained:
         write_text(run.log, "step,pixel,total\n10,1,2\n20,0.5,1\n")

@@ -21,14 +21,15 @@ METHODS = ["full", "telea"]
 @pytest.fixture
 def pictures(tmp_path: Path) -> dict[str, PairPictures]:
     """Three pairs a bucket, of which telea lacks the first; each picture is of one colour."""
-    folders = {method: PairPictures(tmp_path / method) for method in METHODS}
+    folders = {method: PairPictures(tmp_path / method, tmp_path / "pairs") for method in METHODS}
     for number, (method, folder) in enumerate(folders.items()):
-        folder.path.mkdir()
+        folder.own.mkdir()
+        folder.shared.mkdir(exist_ok=True)
         for pair in range(6):
             for kind, level in (("input", 0), ("output", 50 + 50 * number), ("truth", 250)):
                 if (method, pair) != ("telea", 0):
                     picture = Image.new("RGB", (8, 8), (level, 10 * pair, 0))
-                    picture.save(folder.file(pair, kind))
+                    picture.save(folder.file(pair, kind), lossless=True)
     return folders
 
 
@@ -99,7 +100,7 @@ def test_maps_stand_in_the_order_of_the_layers(
     for level, name in enumerate(names):
         for pair in (0, 3):
             picture = Image.new("RGB", (4, 4), (level, 10 * pair, 0))
-            picture.save(pictures["full"].file(pair, f"mask-{name}"))
+            picture.save(pictures["full"].file(pair, f"mask-{name}"), lossless=True)
     assert figures.maps(pictures, "mask", tmp_path / "maps.png")
     (figure,) = drawn
     assert [a.get_title().partition("\n")[2] for a in figure.axes[1:5]] == [

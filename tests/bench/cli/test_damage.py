@@ -18,7 +18,7 @@ WORDS = ["run", "--variant", "no-gan", *TINY, "--pairs", "1", "--lpips", "off"]
 DESCRIPTION = ["identity.json", "config.json", "environment.json"]
 REPAIRED = [
     "weights.safetensors", "log.csv", "validation.csv", "splits.json", "records.csv",
-    "manifest.json", "pictures/00002_output.png",
+    "manifest.json", "pictures/00002_output.webp",
 ]  # fmt: skip
 """Files that `run` makes again, to the same content."""
 
@@ -134,13 +134,13 @@ def test_a_report_shows_the_other_runs(run: Run, out: Path) -> None:
 
 
 def test_a_report_makes_damaged_pictures_again(run: Run, out: Path, original: Path) -> None:
-    pictures = out / NAME / "pictures"
-    flip(pictures / "00002_output.png")
-    (pictures / "00001_truth.png").unlink()
+    flip(out / NAME / "pictures" / "00002_output.webp")
+    truth, unharmed = out.rglob("00001_truth.webp"), original.rglob("00001_truth.webp")
+    flip(changed := next(truth))
     assert run("report", "--out", out)[0] == 0
-    for name in ("00002_output.png", "00001_truth.png"):
-        assert same(f"pictures/{name}", out / NAME, original)
-    assert sums.damaged(out / NAME) == {}
+    assert same("pictures/00002_output.webp", out / NAME, original)
+    assert changed.read_bytes() == next(unharmed).read_bytes()
+    assert sums.damaged(out / NAME) == sums.damaged(changed.parent) == {}
 
 
 def test_no_pictures_are_made_from_damaged_weights(run: Run, out: Path) -> None:
@@ -152,7 +152,7 @@ def test_no_pictures_are_made_from_damaged_weights(run: Run, out: Path) -> None:
 
 
 def test_damaged_pictures_are_not_shown(run: Run, out: Path) -> None:
-    flip(out / NAME / "pictures" / "00002_output.png")
+    flip(out / NAME / "pictures" / "00002_output.webp")
     flip(out / NAME / "weights.safetensors")
     code, printed, err = run("report", "--out", out)
     assert code == 2 and "| no-gan" not in printed

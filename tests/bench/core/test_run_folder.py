@@ -20,9 +20,9 @@ def test_every_file_has_a_path_of_its_own(tmp_path: Path) -> None:
 
 
 def test_half_written_pictures_are_none(tmp_path: Path) -> None:
-    pictures = PairPictures(tmp_path)
-    saved = ["00000_output.png", "00012_output.png", "00012_mask-encoder-1.png"]
-    others = [".00002_mask-encoder-3.16989.tmp.png", "notes_output.png", "00003_output.jpg"]
+    pictures = PairPictures(tmp_path, tmp_path / "pairs")
+    saved = ["00000_output.webp", "00012_output.webp", "00012_mask-encoder-1.webp"]
+    others = [".00002_mask-encoder-3.16989.tmp.webp", "notes_output.webp", "00003_output.jpg"]
     for name in [*saved, *others]:
         (tmp_path / name).touch()
     assert pictures.pairs_with("output") == {0, 12}
@@ -33,7 +33,7 @@ def test_half_written_pictures_are_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../../escape", "/etc/passwd", "", ".hidden", "a/b"])
 def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match="names a file"):
-        PairPictures(tmp_path).file(0, name)
+        PairPictures(tmp_path, tmp_path).file(0, name)
     folder = RunFolder(tmp_path)
     write_json(folder.identity, {"method": name})
     with pytest.raises(UserError, match=r"identity\.json is damaged"):

@@ -57,6 +57,12 @@ def test_a_later_file_is_added(folder: Path) -> None:
     assert set(sums.damaged(folder)) == {"a.csv", "extra"}
 
 
+def test_names_that_are_gone_have_no_sum_any_more(folder: Path) -> None:
+    (folder / "deep" / "b.png").unlink()
+    sums.add(folder, [folder / "extra"], gone=lambda name: name.startswith("deep/"))
+    assert sums.damaged(folder) == {} and set(sums.read(folder)) == {"a.csv", "extra"}
+
+
 @pytest.mark.parametrize("content", [b"no sums\n", b"\xff\xfe", b"0123 a.csv\n"])
 def test_sums_that_are_none_are_named(folder: Path, content: bytes) -> None:
     (folder / sums.FILE).write_bytes(content)

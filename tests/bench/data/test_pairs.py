@@ -1,4 +1,5 @@
 import hashlib
+import itertools
 import json
 import logging
 from collections import Counter
@@ -38,6 +39,19 @@ def test_pairs_are_balanced_over_buckets(photos: cache.Photos) -> None:
         low, high = BUCKETS[[bucket_label(b) for b in BUCKETS].index(pair.bucket)]
         assert low < pair.ratio <= high
         assert pair.ratio == pytest.approx(float((MASKS.load(pair.mask, 64) == 0).mean()), abs=1e-8)
+
+
+def test_a_sample_holds_the_first_of_each_bucket_and_all_smaller_samples(
+    photos: cache.Photos,
+) -> None:
+    drawn = make(photos, 8)
+    samples = [set(drawn.sample(n)) for n in (0, 1, 3, 8, 99)]
+    assert samples[0] == set() and samples[1] == set(drawn.first_of_buckets)
+    assert all(small < large for small, large in itertools.pairwise(samples[:4]))
+    assert samples[3] == samples[4] == set(range(32))
+    buckets = Counter(drawn.pairs[i].bucket for i in samples[2])
+    assert set(buckets.values()) == {3}
+    assert samples[2] != {i for first in drawn.first_of_buckets for i in range(first, first + 3)}
 
 
 def test_buckets_share_their_crops_and_use_every_photograph(photos: cache.Photos) -> None:

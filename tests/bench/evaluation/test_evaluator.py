@@ -17,7 +17,7 @@ from bench.data import pairs as manifest
 from bench.data.images.source import list_folder
 from bench.data.masks.family import GeneratedMasks
 from bench.evaluation import records
-from bench.evaluation.album import Album, save_picture
+from bench.evaluation.album import Album, PictureWriter, save_picture
 from bench.evaluation.evaluator import Evaluator, mean_psnr, measure
 from bench.evaluation.metrics import lpips, metric
 from bench.evaluation.metrics.metric import all_metrics, find
@@ -171,24 +171,35 @@ def test_lpips_looks_at_rounded_composite_and_raw_output(
     assert np.allclose(wide["lpips_vgg"], wide["l1_percent"] / 50, rtol=1e-5)
 
 
-def test_pictures_of_all_pairs_are_saved(pairs: manifest.FrozenPairs, tmp_path: Path) -> None:
-    folder = tmp_path / "pictures"
-    Evaluator(pairs, OFF, CPU).records(
-        Constant(), "constant", IDENTITY, Album(PairPictures(folder))
-    )
-    assert sorted(p.name for p in folder.iterdir()) == sorted(
-        f"{index:05d}_{what}.png"
-        for index in range(len(pairs))
-        for what in ("input", "output", "truth")
-    )
+def test_outputs_of_the_chosen_pairs_are_saved(pairs: manifest.FrozenPairs, tmp_path: Path) -> None:
+    evaluator, pictures = Evaluator(pairs, OFF, CPU), PairPictures(tmp_path / "p", tmp_path / "s")
+    with PictureWriter() as writer:
+        album = Album(pictures, frozenset({4, 7}), writer)
+        evaluator.records(Constant(), "constant", IDENTITY, album)
+    assert [p.name for p in sorted(tmp_path.rglob("*.webp"))] == [
+        "00004_output.webp", "00007_output.webp"
+    ]  # fmt: skip
     image, mask = (x[0].permute(1, 2, 0).numpy() for x in pairs.batch([4]))
-    saved = {
-        what: np.asarray(Image.open(folder / f"00004_{what}.png"))
-        for what in ("input", "output", "truth")
-    }
-    assert np.array_equal(saved["truth"], image)
-    assert np.array_equal(saved["input"], np.where(mask == 1, image, 255))
-    assert np.array_equal(saved["output"], np.where(mask == 1, image, 102))
+    saved = np.asarray(Image.open(pictures.file(4, "output")))
+    assert np.array_equal(saved, np.where(mask == 1, image, 102))
+
+
+def test_an_album_is_drawn_again_from_the_batches_that_hold_its_pairs(
+    pairs: manifest.FrozenPairs, tmp_path: Path
+) -> None:
+    evaluator = Evaluator(pairs, Evaluation(lpips="off", eval_batch=3), CPU)
+    for draw in (False, True):
+        network = Constant()
+        pictures = PairPictures(tmp_path / str(draw), tmp_path)
+        with PictureWriter() as writer:
+            album = Album(pictures, frozenset({1, 7}), writer)
+            if draw:
+                evaluator.draw(network, "x", album)
+            else:
+                evaluator.records(network, "x", IDENTITY, album)
+        assert len(network.calls) == (2 if draw else 4)
+    for name in ("00001_output.webp", "00007_output.webp"):
+        assert (tmp_path / "True" / name).read_bytes() == (tmp_path / "False" / name).read_bytes()
 
 
 def test_maps_of_the_first_pair_of_each_bucket_are_saved_at_full_scale(
@@ -200,23 +211,24 @@ def test_maps_of_the_first_pair_of_each_bucket_are_saved_at_full_scale(
         seen.append((image, mask))
         return {"mask encoder 1": 0.5 * mask[:, 0], "nothing": 0 * mask[:, 0]}
 
-    Evaluator(pairs, OFF, CPU).records(
-        Constant(), "c", IDENTITY, Album(PairPictures(tmp_path / "p"), views)
-    )
-    files = sorted((tmp_path / "p").glob("*_mask-encoder-1.png"))
+    pictures = PairPictures(tmp_path / "p", tmp_path)
+    with PictureWriter() as writer:
+        album = Album(pictures, frozenset(range(len(pairs))), writer, views)
+        Evaluator(pairs, OFF, CPU).records(Constant(), "c", IDENTITY, album)
+    files = sorted(pictures.own.glob("*_mask-encoder-1.webp"))
     first = pairs.manifest.first_of_buckets
     assert [int(f.name[:5]) for f in files] == first == [0, 3, 6, 9]
     image, mask = (x.float() for x in pairs.batch(first))
     for k, file in enumerate(files):
         assert torch.equal(seen[k][0][0], image[k] / 255 * mask[k])
         assert np.array_equal(np.asarray(Image.open(file))[..., 0], 255 * mask[k, 0].numpy())
-    assert not np.asarray(Image.open(tmp_path / "p" / "00000_nothing.png")).any()
+    assert not np.asarray(Image.open(pictures.file(0, "nothing"))).any()
 
 
 def test_no_pictures_unless_asked(pairs: manifest.FrozenPairs, tmp_path: Path) -> None:
-    before = {p for p in tmp_path.rglob("*") if p.suffix == ".png"}
+    before = set(tmp_path.rglob("*"))
     Evaluator(pairs, OFF, CPU).records(Constant(), "constant", IDENTITY)
-    assert {p for p in tmp_path.rglob("*") if p.suffix == ".png"} == before
+    assert set(tmp_path.rglob("*")) == before
 
 
 def test_records_survive_a_file(pairs: manifest.FrozenPairs, tmp_path: Path) -> None:
@@ -264,9 +276,10 @@ def test_an_echo_is_no_better_in_validation_than_in_the_evaluation(
 ) -> None:
     """A network that returns what it is shown has black holes, whoever runs it."""
     echo = Echo()
-    rows = Evaluator(pairs, OFF, CPU).records(
-        echo, "echo", IDENTITY, Album(PairPictures(tmp_path), lambda n, i, m: {"x": n(i, m)[:, 0]})
-    )
+    with PictureWriter() as writer:
+        pictures = PairPictures(tmp_path / "p", tmp_path)
+        album = Album(pictures, frozenset({0}), writer, lambda n, i, m: {"x": n(i, m)[:, 0]})
+        rows = Evaluator(pairs, OFF, CPU).records(echo, "echo", IDENTITY, album)
     measured = rows[(rows["metric"] == "psnr") & (rows["region"] == "composite")]["value"].mean()
     assert mean_psnr(echo, pairs, CPU, batch=5) == pytest.approx(measured, abs=1e-9)
     assert measured < 15

@@ -13,6 +13,7 @@ from bench.core.device import has_bf16_units
 from bench.core.errors import UserError
 from bench.core.interrupts import Stopped
 from bench.evaluation import records
+from bench.evaluation.evaluator import Evaluator
 from bench.evaluation.metrics import metric
 from bench.presets import preset
 from bench.registry import find
@@ -97,7 +98,7 @@ def test_a_measurement_that_fails_keeps_the_one_before(
 ) -> None:
     config = override(preset("quick"), SMALL)
     run = Experiment(find("no-gan"), config, tmp_path).execute()
-    monkeypatch.setattr("bench.evaluation.album.save_picture", lambda *_: 1 / 0)
+    monkeypatch.setattr("bench.evaluation.album._write", lambda *_: 1 / 0)
     more = Experiment(find("no-gan"), override(config, {"pairs": 2}), tmp_path)
     with pytest.raises(ZeroDivisionError):
         more.execute()
@@ -243,6 +244,34 @@ def test_other_test_pairs_ask_for_no_other_training(
         UserError, match=r"other settings: training\.lr: 0\.003 -> 0\.1\. Use --redo"
     ):
         Experiment(find("no-gan"), override(config, {"lr": 0.1}), tmp_path).execute()
+
+
+def test_more_pictures_are_drawn_without_measuring_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = override(preset("quick"), SMALL | {"pairs": 3, "pictures": "1"})
+    run = Experiment(find("no-gan"), config, tmp_path).execute()
+    assert run.pictured == run.pictures.complete == {0, 3, 6, 9}
+    first = {p: p.read_bytes() for p in run.pictures.own.iterdir()}
+    monkeypatch.setattr(Evaluator, "records", lambda *_: pytest.fail("it measures"))
+    for asked, saved in (("2", 8), ("none", 8), ("all", 12)):
+        Experiment(find("no-gan"), override(config, {"pictures": asked}), tmp_path).execute()
+        assert len(run.pictured) == len(run.pictures.complete) == saved
+        assert run.damaged() == {} and not run.lacks_pictures()
+    assert all(path.read_bytes() == content for path, content in first.items())
+
+
+def test_inputs_are_saved_once_for_all_runs(tmp_path: Path) -> None:
+    config = override(preset("quick"), SMALL)
+    runs = [Experiment(find(name), config, tmp_path).execute() for name in ("no-gan", "3x3")]
+    assert runs[0].pictures.shared == runs[1].pictures.shared
+    files = sorted(path.name for path in tmp_path.rglob("*.webp"))
+    assert sum(name.endswith(("_input.webp", "_truth.webp")) for name in files) == 2 * 4
+    assert sum(name.endswith("_output.webp") for name in files) == 2 * 4
+    runs[0].pictures.file(0, "truth").write_bytes(b"damaged")
+    assert all(run.lacks_pictures() for run in runs)
+    Experiment(find("3x3"), config, tmp_path).execute()
+    assert not any(run.lacks_pictures() for run in runs)
 
 
 def test_a_new_metric_is_measured_without_training_again(

@@ -70,6 +70,19 @@ def test_damage_is_told_and_made_again(
     assert f"{run.path / name} {'is missing' if lost else 'was changed'}" in caplog.text
 
 
+def test_damaged_pictures_are_no_reason_to_measure(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    picture = run.path / "pictures" / "00000_output.webp"
+    picture.parent.mkdir()
+    picture.write_text("content")
+    run.seal()
+    picture.write_text("other")
+    with caplog.at_level(logging.WARNING):
+        assert plan(run, IDENTITY, "training", redo=False) == Plan("pictures", run)
+    assert f"{picture} was changed" in caplog.text
+
+
 @pytest.mark.parametrize("name", ["identity.json", "config.json", "environment.json", "SHA256SUMS"])
 def test_damage_of_the_description_is_refused(run: Run, name: str) -> None:
     (run.path / name).write_text("other")

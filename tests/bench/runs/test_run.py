@@ -67,7 +67,7 @@ def finished(path: Path, content: str = "old") -> Run:
 
 def test_what_killed_processes_left_goes_with_the_lock(tmp_path: Path) -> None:
     run = finished(tmp_path / "r")
-    left = run.pictures.path / ".00002_mask-encoder-3.16989.tmp.png"
+    left = run.path / "pictures" / ".00002_mask-encoder-3.16989.tmp.webp"
     left.parent.mkdir()
     left.touch()
     with run.locked():

@@ -60,13 +60,16 @@ def records(methods: list[str], pairs: int, seeds: dict[str, list[int]] | None =
 def save_pictures(
     root: Path, methods: list[str], pairs: range, size: int = 8
 ) -> dict[str, PairPictures]:
-    folders = {m: PairPictures(root / str(number)) for number, m in enumerate(methods)}
+    folders = {
+        m: PairPictures(root / str(number), root / "pairs") for number, m in enumerate(methods)
+    }
+    (root / "pairs").mkdir()
     for number, folder in enumerate(folders.values()):
-        folder.path.mkdir()
+        folder.own.mkdir()
         for pair in pairs:
             for part, colour in {"input": 255, "output": 20 * number, "truth": 128}.items():
                 picture = Image.new("RGB", (size, size), (colour, pair % 256, 0))
-                picture.save(folder.file(pair, part))
+                picture.save(folder.file(pair, part), lossless=True)
     return folders
 
 

@@ -12,7 +12,9 @@ from PIL import Image
 
 from bench.core.errors import UserError
 from reports.page import Section, write
+from reports.page import pictures as page_pictures
 from reports.page.columns import columns
+from reports.page.pictures import embedded
 from tests.reports.page.conftest import (
     grey,
     records,
@@ -67,11 +69,24 @@ def test_pairs_are_those_that_all_methods_have(tmp_path: Path) -> None:
         assert np.abs(np.asarray(picture)[128, 128].astype(int) - (20, 3, 0)).max() < 12
 
 
+def test_a_page_holds_as_many_pictures_as_it_may_bucket_by_bucket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = save_pictures(tmp_path, ["full"], range(12))
+    one = sum(map(len, embedded({0: 0}, folders)[0]))
+    monkeypatch.setattr(page_pictures, "LARGEST", 5.5 * one)
+    write(tmp_path / "p.html", "t", records(["full"], 15), [], folders, [], grey)
+    text = (tmp_path / "p.html").read_text()
+    # Pairs 0-4 are the first bucket's, 5-9 the second's, and 10-11 the third's.
+    assert re.findall(r'id="pair-(\d+)"', text) == ["0", "1", "5", "6", "10"]
+    assert "pictures of 12 of the 15 test pairs" in text and "holds the first 5 of them" in text
+
+
 def test_damaged_and_foreign_files_are_named(tmp_path: Path) -> None:
     frame = records(["full"], 3)
     folders = save_pictures(tmp_path, ["full"], range(3))
     folders["full"].file(1, "truth").write_text("no picture")
-    with pytest.raises(UserError, match=r"picture .*00001_truth\.png cannot be read"):
+    with pytest.raises(UserError, match=r"picture .*00001_truth\.webp cannot be read"):
         write(tmp_path / "p.html", "t", frame, [], folders, [], grey)
     with pytest.raises(UserError, match="there are pictures of 'stranger' but no records"):
         write(tmp_path / "p.html", "t", frame, [], {"stranger": tmp_path}, [], grey)

@@ -124,9 +124,11 @@ def test_thousand_pairs_render_few_nodes(
 ) -> None:
     methods = [f"method {number}" for number in range(8)]
     pictures = save_pictures(tmp_path, methods, range(1))
-    picture = page_build.encoded(0, pictures)
+    [picture] = page_build.embedded({0: 0}, pictures).values()
     monkeypatch.setattr(page_build, "common_pairs", lambda folders, pairs: list(pairs))
-    monkeypatch.setattr(page_build, "encoded", lambda pair, folders: picture)
+    monkeypatch.setattr(
+        page_build, "embedded", lambda pairs, folders: dict.fromkeys(pairs, picture)
+    )
     write(tmp_path / "p.html", "t", records(methods, 1000), [], pictures, [], grey)
     visit(browser, tmp_path / "p.html")
 

@@ -10,9 +10,9 @@ from uuid import uuid4
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
+from PIL import ExifTags, Image
 
+from bench.core import sums
 from bench.core.files import write_json
 from bench.core.run_folder import RunFolder
 from bench.evaluation import records
@@ -41,7 +41,7 @@ def write_run(
 ) -> Run:
     """A finished run whose pictures tell their method in their metadata; six pairs a bucket."""
     run = Run(root / (folder or f"{method}-quick-seed{seed}"))
-    write_json(run.identity, {"method": method, "code": method, **identity})
+    write_json(run.identity, {"method": method, "code": method, "test pairs": manifest, **identity})
     write_json(run.state, {"state": "finished", "reason": ""})
     empty = {name: "" if kind == "str" else 0 for name, kind in records.COLUMNS.items()}
     rows = [
@@ -52,19 +52,21 @@ def write_run(
         for pair in range(24)
     ]
     records.write(run.records, pd.DataFrame(rows))
-    run.pictures.path.mkdir(exist_ok=True)
+    run.pictures.own.mkdir(exist_ok=True)
+    run.pictures.shared.mkdir(parents=True, exist_ok=True)
     for pair in pairs:
-        save(run, pair, "input", pixels("input", pair), method)
+        for what in ("input", "truth"):
+            save(run, pair, what, pixels(what, pair), method)
         save(run, pair, "output", pixels(method, seed, pair), method)
+    sums.write(run.pictures.shared, run.pictures.shared.glob("*.webp"))
     run.seal()
     return run
 
 
 def save(run: RunFolder, pair: int, what: str, picture: Pixels, method: str) -> None:
-    info = PngInfo()
-    info.add_text("Comment", f"made by {method}")
-    file = run.pictures.file(pair, what)
-    Image.fromarray(picture).save(file, pnginfo=info, dpi=(72, 72))
+    info = Image.Exif()
+    info[ExifTags.Base.ImageDescription] = f"made by {method}"
+    Image.fromarray(picture).save(run.pictures.file(pair, what), lossless=True, exif=info)
 
 
 @pytest.fixture(scope="module")

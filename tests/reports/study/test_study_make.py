@@ -222,7 +222,8 @@ def test_what_cannot_be_asked_is_said(tmp_path: Path) -> None:
 
 
 def test_pictures_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
-    a, b = write_run(tmp_path, "alpha", pairs=[0]), write_run(tmp_path, "beta", pairs=[0])
+    a = write_run(tmp_path / "a", "alpha", pairs=[0])
+    b = write_run(tmp_path / "b", "beta", pairs=[0])
     to = tmp_path / "study"
     save(b, 0, "output", pixels("wide", width=17), "beta")
     with pytest.raises(UserError, match="output and input of pair 0 differ in size"):
@@ -234,5 +235,5 @@ def test_pictures_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
     broken_header = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x03IHDRabc\x00\x00\x00\x00"
     for damage in (b"", b"no picture", broken_header):
         b.pictures.file(0, "input").write_bytes(damage)
-        with pytest.raises(UserError, match=r"00000_input.png cannot be read.*makes it again"):
+        with pytest.raises(UserError, match=r"00000_input.webp cannot be read.*makes it again"):
             make([a, b], to)
