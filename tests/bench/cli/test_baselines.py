@@ -162,7 +162,7 @@ def test_report_shows_a_users_picture_filled_by_every_run(
     words = ["report", "--out", tmp_path, "--image", image]
     code, _, err = run(*words)
     assert code == 2 and "--mask" in err
-    saved = {p: p.read_bytes() for p in tmp_path.glob("*-quick*/pictures/*.png")}
+    saved = {p: p.read_bytes() for p in tmp_path.glob("*-quick*/pictures/*.webp")}
     for path in saved:
         path.unlink()  # the report makes them again from the weights
     code, out, _ = run(*words, "--mask", mask)
