@@ -91,7 +91,7 @@ def generate(
         family = families[int(stream.integers(len(families)))]
         wanted = int(stream.integers(low, high + 1))
         mask = _drawing(family)(stream, size, wanted)
-        if low <= pixels - int(mask.sum(dtype=np.int64)) <= high:
+        if low <= pixels - np.count_nonzero(mask) <= high:
             return mask
     raise UserError(
         f"no {','.join(families)} mask of {size} pixels was found with a hole ratio in "

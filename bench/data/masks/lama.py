@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,7 +10,7 @@ import numpy as np
 from PIL import ImageDraw
 
 from bench.data.masks.buckets import Mask
-from bench.data.masks.drawing import Piece, first_pieces, segment
+from bench.data.masks.drawing import Piece, clip, first_pieces, segment
 from bench.data.masks.family import mask_family
 
 BOX_SHARE = 0.3 / 1.3
@@ -39,25 +40,23 @@ class Preset:
     def draw(self, stream: np.random.Generator, size: int, holes: int) -> Mask:
         """Draw one mask [size,size] with about `holes` hole pixels."""
         if self.boxes and stream.random() < BOX_SHARE:
-            pieces = [self._box_piece(stream, size) for _ in range(self.boxes)]
+            pieces = (self._box_piece(stream, size) for _ in range(self.boxes))
         else:
-            pieces = [p for k in range(self.strokes) for p in self._segments(stream, size, k % 2)]
+            pieces = (p for k in range(self.strokes) for p in self._segments(stream, size, k % 2))
         return first_pieces(pieces, size, holes)
 
-    def _segments(self, stream: np.random.Generator, size: int, odd: int) -> list[Piece]:
-        """Draw one to five segments, heading 0, 1, 2 or 3 rad; even strokes turn the other way."""
+    def _segments(self, stream: np.random.Generator, size: int, odd: int) -> Iterator[Piece]:
+        """Yield one to five segments, heading 0, 1, 2 or 3 rad; even strokes turn the other way."""
         x, y = map(float, stream.integers(size, size=2))
-        pieces: list[Piece] = []
         for _ in range(1 + int(stream.integers(5))):
             angle = 0.01 + int(stream.integers(4))
             angle = angle if odd else 2 * np.pi - angle
             length = (10 + int(stream.integers(self.length))) * size / 256
             width = (5 + int(stream.integers(self.width))) * size / 256
             start = (x, y)
-            x = float(np.clip(x + length * np.sin(angle), 0, size))
-            y = float(np.clip(y + length * np.cos(angle), 0, size))
-            pieces.append(partial(segment, start=start, end=(x, y), width=width))
-        return pieces
+            x = clip(x + length * float(np.sin(angle)), size)
+            y = clip(y + length * float(np.cos(angle)), size)
+            yield partial(segment, start=start, end=(x, y), width=width)
 
     def _box_piece(self, stream: np.random.Generator, size: int) -> Piece:
         shortest, longest = self.sides

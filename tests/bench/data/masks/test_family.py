@@ -1,3 +1,4 @@
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,22 @@ def test_mask_is_a_function_of_seed_purpose_and_index(family: str) -> None:
 
     assert mask() == mask()
     assert len({mask(), mask(seed=2), mask(purpose="training"), mask(index=3)}) == 4
+
+
+DIGESTS = {
+    "boxes": "7eac3e00351880d0",
+    "lama-thin": "72f0b0f6aa16e250",
+    "lama-medium": "f124ed3e3d604bf3",
+    "lama-thick": "953f3b91f94e1c03",
+    "shapes": "04f19f26621ba48a",
+    "strokes": "dd378d9870572216",
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_masks_stay_the_same_to_the_bit(family: str) -> None:
+    drawn = [generate([family], SIZE, (0.1, 0.5), 0, "test", index) for index in range(20)]
+    assert hashlib.sha256(np.stack(drawn).tobytes()).hexdigest()[:16] == DIGESTS[family]
 
 
 def test_every_given_family_is_drawn() -> None:
