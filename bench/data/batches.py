@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from bench.core.seeds import rng
-from bench.data.cache import Photos
 from bench.data.masks.source import MaskSource
+from bench.data.photos import Photos
 
 
 @dataclass(frozen=True)

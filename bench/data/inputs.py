@@ -9,11 +9,12 @@ from typing import Any
 from bench.config import Config
 from bench.core.digests import FileDigests
 from bench.core.errors import UserError
-from bench.data import cache, pairs
+from bench.data import pairs
 from bench.data.batches import Batches
 from bench.data.images.source import SPLITS, Split, pictures
 from bench.data.masks.source import MaskSource, open_masks
 from bench.data.pairs import FrozenPairs, Manifest
+from bench.data.photos import Photos, load_photos
 
 DEFAULT_ROOT = Path("~/.cache/lbam-bench")
 PAIRS_SEED = 0
@@ -27,14 +28,14 @@ class Inputs:
 
     Each part is made when it is first asked for, since a method without training needs only the
     test pairs. A source that is missing or wrong is a `UserError` at that moment. `folder` is the
-    cache of decoded photographs and of files' digests.
+    cache of decoded photographs and masks, and of files' digests.
     """
 
     def __init__(self, config: Config, folder: Path) -> None:
         self.config, self.data, self.folder = config, config.data, folder
         self.root = Path(config.data.data_root or DEFAULT_ROOT).expanduser()
         self.file_digests = FileDigests(folder, config.data.rehash)
-        self._photos: dict[Split, cache.Photos] = {}
+        self._photos: dict[Split, Photos] = {}
         self._masks: dict[tuple[str, Split], MaskSource] = {}
 
     @cached_property
@@ -71,13 +72,13 @@ class Inputs:
             return frozen
         return self._draw("test", source, self.data.pairs, "test")
 
-    def photos(self, split: Split) -> cache.Photos:
+    def photos(self, split: Split) -> Photos:
         """Return the photographs of one split, decoded and resized."""
         if split not in self._photos:
             # A folder named for testing alone is a test set as it stands.
             whole = split == "test" and self.data.test_images not in ("", self.data.images)
             found = pictures(self.image_source(split), split, self.root, whole)
-            self._photos[split] = cache.load(
+            self._photos[split] = load_photos(
                 found, self.data.resize, self.data.size, self.folder, self.file_digests
             )
         return self._photos[split]

@@ -21,10 +21,10 @@ from tqdm import tqdm
 from bench.core.errors import UserError
 from bench.core.files import read_json, write_json
 from bench.core.seeds import rng
-from bench.data.cache import Photos
 from bench.data.masks.buckets import Mask, bucket_of, hole_ratio, mask_hash
 from bench.data.masks.family import family_of
 from bench.data.masks.source import MaskSource
+from bench.data.photos import Photos
 
 log = logging.getLogger(__name__)
 VERSION = 2

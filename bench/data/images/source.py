@@ -62,8 +62,8 @@ def image_source(
 
     The function is called once a split when an experiment starts. It returns the pictures of the
     split in a fixed order, and raises a `UserError` that says what is missing. The three splits
-    must not overlap. What it returns is decoded and resized by `bench.data.cache`; a run's identity
-    holds a digest of the names and bytes. This file, `bench/data/images/celeba.py`, makes
+    must not overlap. What it returns is decoded and resized by `bench.data.photos`; a run's
+    identity holds a digest of the names and bytes. This file, `bench/data/images/celeba.py`, makes
     `--images celeba` work:
 
         from bench.data.images.source import image_source, list_folder

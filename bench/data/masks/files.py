@@ -14,9 +14,11 @@ import numpy as np
 
 from bench.core.digests import FileDigests
 from bench.core.errors import UserError
+from bench.data.cache import Source, hashed
 from bench.data.images.source import Picture, list_folder
 from bench.data.masks.buckets import Mask, hole_ratio
 from bench.data.masks.listed import MaskList
+from bench.data.masks.packed import PackedMasks, load_masks
 from bench.data.masks.polarity import Polarity, read_mask, warn_if_mostly_hole
 from bench.data.masks.source import MaskRequest, mask_source
 
@@ -32,6 +34,8 @@ class FileMasks(MaskList):
     files: tuple[Picture, ...]
     polarity: Polarity
     digests: FileDigests = field(default_factory=FileDigests, compare=False)
+    _packed: dict[int, PackedMasks] = field(default_factory=dict, init=False, compare=False)
+    """Decoded masks by size."""
 
     @property
     def name(self) -> str:
@@ -46,8 +50,7 @@ class FileMasks(MaskList):
     @cached_property
     def digest(self) -> str:
         """Hash of the files' names and bytes, and of the polarity."""
-        hashes = self.digests.of_all(file.path for file in self.files)
-        facts = [(file.name, digest) for file, digest in zip(self.files, hashes, strict=True)]
+        facts = [(picture.name, digest) for picture, digest in self._sources]
         white = self.polarity == "hole-white"
         return hashlib.sha256(repr((white, facts)).encode()).hexdigest()[:16]
 
@@ -71,8 +74,18 @@ class FileMasks(MaskList):
         return cls(tuple(files), polarity, digests or FileDigests())
 
     def read(self, index: int, size: int) -> Mask:
-        """Return one file as a mask, resized."""
-        return read_mask(self.files[index].path, self.polarity, size)
+        """Return one file as a mask, resized; all are decoded once if `digests` has a folder."""
+        if (folder := self.digests.folder) is None:
+            return read_mask(self.files[index].path, self.polarity, size)
+        if size not in self._packed:
+            self._packed[size] = load_masks(
+                self._sources, self.polarity, size, folder, self.digests
+            )
+        return self._packed[size][index]
+
+    @cached_property
+    def _sources(self) -> Sequence[Source]:
+        return hashed(self.files, self.digests)
 
 
 @mask_source("masks", "your own mask files; --polarity says what the hole is", "always")

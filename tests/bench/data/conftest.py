@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data import cache
 from bench.data.images.source import list_folder
+from bench.data.photos import Photos, load_photos
 
 
 @pytest.fixture
@@ -21,9 +21,9 @@ def album(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def photos(album: Path, tmp_path: Path) -> cache.Photos:
+def photos(album: Path, tmp_path: Path) -> Photos:
     """The album with shorter side 66 for crops of 64."""
-    return cache.load(list_folder(album), 66, 64, tmp_path / "cache")
+    return load_photos(list_folder(album), 66, 64, tmp_path / "cache")
 
 
 MaskMaker = Callable[[Mapping[str, float]], Path]

@@ -6,10 +6,10 @@ import pytest
 import torch
 from PIL import Image
 
-from bench.data import cache
 from bench.data.batches import Batches
 from bench.data.images.source import list_folder
 from bench.data.masks.family import GeneratedMasks
+from bench.data.photos import load_photos
 
 COLOURS = [(40 * k, 255 - 40 * k, 7 * k) for k in range(6)]
 
@@ -21,7 +21,7 @@ def flat(tmp_path: Path) -> Batches:
     folder.mkdir()
     for number, colour in enumerate(COLOURS):
         Image.new("RGB", (50, 40), colour).save(folder / f"{number}.png")
-    photos = cache.load(list_folder(folder), 40, 32, tmp_path / "cache")
+    photos = load_photos(list_folder(folder), 40, 32, tmp_path / "cache")
     return Batches(photos, GeneratedMasks(("shapes",)), 32, (0.2, 0.4), 4, seed=0)
 
 
@@ -32,7 +32,7 @@ def ramp(tmp_path: Path) -> Batches:
     folder.mkdir()
     rows, columns = np.mgrid[:36, :40].astype(np.uint8)
     Image.fromarray(np.stack([columns, rows, 0 * rows], -1)).save(folder / "ramp.png")
-    photos = cache.load(list_folder(folder), 36, 32, tmp_path / "cache")
+    photos = load_photos(list_folder(folder), 36, 32, tmp_path / "cache")
     return Batches(photos, GeneratedMasks(("boxes",)), 32, (0.2, 0.4), 8, seed=0)
 
 

@@ -13,26 +13,24 @@ import torch
 from PIL import Image
 
 from bench.core.errors import UserError
-from bench.data import cache
 from bench.data import pairs as manifest
 from bench.data.images.decode import read_rgb, resize_shorter
 from bench.data.images.source import list_folder
 from bench.data.masks.buckets import BUCKETS, bucket_label
 from bench.data.masks.family import GeneratedMasks
 from bench.data.masks.source import open_masks
+from bench.data.photos import Photos, load_photos
 
 MaskMaker = Callable[[Mapping[str, float]], Path]
 MASKS = GeneratedMasks(("shapes", "boxes"))
 SHARES = {"a.png": 0.15, "b.png": 0.25, "c.png": 0.35, "d.png": 0.45}
 
 
-def make(
-    photos: cache.Photos, per_bucket: int = 4, seed: int = 0, size: int = 64
-) -> manifest.Manifest:
+def make(photos: Photos, per_bucket: int = 4, seed: int = 0, size: int = 64) -> manifest.Manifest:
     return manifest.make(photos, MASKS, size, 66, per_bucket, seed, "test")
 
 
-def test_pairs_are_balanced_over_buckets(photos: cache.Photos) -> None:
+def test_pairs_are_balanced_over_buckets(photos: Photos) -> None:
     pairs = make(photos).pairs
     assert Counter(p.bucket for p in pairs) == {bucket_label(b): 4 for b in BUCKETS}
     for pair in pairs:
@@ -42,7 +40,7 @@ def test_pairs_are_balanced_over_buckets(photos: cache.Photos) -> None:
 
 
 def test_a_sample_holds_the_first_of_each_bucket_and_all_smaller_samples(
-    photos: cache.Photos,
+    photos: Photos,
 ) -> None:
     drawn = make(photos, 8)
     samples = [set(drawn.sample(n)) for n in (0, 1, 3, 8, 99)]
@@ -54,7 +52,7 @@ def test_a_sample_holds_the_first_of_each_bucket_and_all_smaller_samples(
     assert samples[2] != {i for first in drawn.first_of_buckets for i in range(first, first + 3)}
 
 
-def test_buckets_share_their_crops_and_use_every_photograph(photos: cache.Photos) -> None:
+def test_buckets_share_their_crops_and_use_every_photograph(photos: Photos) -> None:
     pairs = make(photos, per_bucket=6).pairs
     crops = {
         bucket_label(b): [(p.image, p.top, p.left) for p in pairs if p.bucket == bucket_label(b)]
@@ -68,7 +66,7 @@ def test_buckets_share_their_crops_and_use_every_photograph(photos: cache.Photos
     }
 
 
-def test_crops_lie_anywhere_inside_the_photograph(photos: cache.Photos) -> None:
+def test_crops_lie_anywhere_inside_the_photograph(photos: Photos) -> None:
     pairs = manifest.make(photos, GeneratedMasks(("boxes",)), 60, 66, 120, 0, "test").pairs
     for name, (height, width) in zip(photos.names, photos.shapes, strict=True):
         tops = {p.top for p in pairs if p.image == name}
@@ -80,7 +78,7 @@ def test_crops_lie_anywhere_inside_the_photograph(photos: cache.Photos) -> None:
         assert len(lefts) > 0.5 * (width - 60 + 1)
 
 
-def test_saved_manifest_reads_back(photos: cache.Photos, tmp_path: Path) -> None:
+def test_saved_manifest_reads_back(photos: Photos, tmp_path: Path) -> None:
     made = make(photos)
     made.save(tmp_path / "manifest.json")
     read = manifest.Manifest.read(tmp_path / "manifest.json")
@@ -89,7 +87,7 @@ def test_saved_manifest_reads_back(photos: cache.Photos, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("field", ["top", "mask", "ratio", "bucket"])
-def test_tampered_pair_is_refused(photos: cache.Photos, tmp_path: Path, field: str) -> None:
+def test_tampered_pair_is_refused(photos: Photos, tmp_path: Path, field: str) -> None:
     path = tmp_path / "manifest.json"
     make(photos).save(path)
     values = json.loads(path.read_text())
@@ -99,7 +97,7 @@ def test_tampered_pair_is_refused(photos: cache.Photos, tmp_path: Path, field: s
         manifest.Manifest.read(path)
 
 
-def test_removed_pair_is_noticed(photos: cache.Photos, tmp_path: Path) -> None:
+def test_removed_pair_is_noticed(photos: Photos, tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     make(photos).save(path)
     values = json.loads(path.read_text())
@@ -110,7 +108,7 @@ def test_removed_pair_is_noticed(photos: cache.Photos, tmp_path: Path) -> None:
 
 
 def test_mask_families_are_counted_by_bucket_and_stand_in_the_file(
-    photos: cache.Photos, tmp_path: Path, mask_folder: MaskMaker
+    photos: Photos, tmp_path: Path, mask_folder: MaskMaker
 ) -> None:
     counts = make(photos).mask_families
     assert counts == {bucket_label(b): {"shapes,boxes": 4} for b in BUCKETS}
@@ -121,7 +119,7 @@ def test_mask_families_are_counted_by_bucket_and_stand_in_the_file(
     assert counts == {bucket_label(b): {"files": 2} for b in BUCKETS}
 
 
-def test_changed_mask_families_are_refused(photos: cache.Photos, tmp_path: Path) -> None:
+def test_changed_mask_families_are_refused(photos: Photos, tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     make(photos).save(path)
     values = json.loads(path.read_text())
@@ -131,9 +129,7 @@ def test_changed_mask_families_are_refused(photos: cache.Photos, tmp_path: Path)
         manifest.Manifest.read(path)
 
 
-def test_a_file_without_mask_families_has_another_version(
-    photos: cache.Photos, tmp_path: Path
-) -> None:
+def test_a_file_without_mask_families_has_another_version(photos: Photos, tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     make(photos).save(path)
     values = json.loads(path.read_text())
@@ -143,7 +139,7 @@ def test_a_file_without_mask_families_has_another_version(
         manifest.Manifest.read(path)
 
 
-def test_another_version_is_told_from_a_change(photos: cache.Photos, tmp_path: Path) -> None:
+def test_another_version_is_told_from_a_change(photos: Photos, tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     make(photos).save(path)
     values = json.loads(path.read_text())
@@ -193,7 +189,7 @@ def resaved(path: Path, whole: dict[str, object], pair: dict[str, object]) -> No
     ],
 )
 def test_wrong_names_and_types_are_told(
-    photos: cache.Photos, tmp_path: Path, whole: dict[str, object], pair: dict, problem: str
+    photos: Photos, tmp_path: Path, whole: dict[str, object], pair: dict, problem: str
 ) -> None:
     path = tmp_path / "manifest.json"
     make(photos).save(path)
@@ -214,7 +210,7 @@ def test_wrong_names_and_types_are_told(
     ],
 )
 def test_content_that_fits_its_hash_and_nothing_else_is_told(
-    photos: cache.Photos, tmp_path: Path, change: dict, problem: str
+    photos: Photos, tmp_path: Path, change: dict, problem: str
 ) -> None:
     changed(make(photos), change).save(tmp_path / "manifest.json")
     with pytest.raises(UserError, match=rf"manifest\.json {problem}.*draw the pairs again"):
@@ -236,13 +232,13 @@ def changed(made: manifest.Manifest, change: dict) -> manifest.Manifest:
         ({"left": 1000}, "top [0-9]+, left 1000 is not inside image"),
     ],
 )
-def test_pair_outside_the_images_is_told(photos: cache.Photos, change: dict, problem: str) -> None:
+def test_pair_outside_the_images_is_told(photos: Photos, change: dict, problem: str) -> None:
     with pytest.raises(UserError, match=rf"pair 0 of the manifest: .*{problem}.*draw the pairs"):
         manifest.FrozenPairs(changed(make(photos), change), photos, MASKS)
 
 
 @pytest.mark.parametrize("change", [{"mask": "shapes/test/0/99/x"}, {"ratio": 0.11}])
-def test_every_mask_can_be_checked_at_once(photos: cache.Photos, change: dict) -> None:
+def test_every_mask_can_be_checked_at_once(photos: Photos, change: dict) -> None:
     manifest.FrozenPairs(make(photos), photos, MASKS).check_masks()
     pairs = manifest.FrozenPairs(changed(make(photos), change), photos, MASKS)
     with pytest.raises(UserError, match=r"mask shapes.* --test-masks"):
@@ -250,7 +246,7 @@ def test_every_mask_can_be_checked_at_once(photos: cache.Photos, change: dict) -
 
 
 def test_equal_inputs_give_equal_hashes_and_others_do_not(
-    photos: cache.Photos, album: Path, tmp_path: Path
+    photos: Photos, album: Path, tmp_path: Path
 ) -> None:
     assert make(photos).hash == make(photos).hash
     others = [
@@ -260,12 +256,12 @@ def test_equal_inputs_give_equal_hashes_and_others_do_not(
         make(photos, per_bucket=3),
         manifest.make(photos, MASKS, 64, 66, 4, 0, "validation"),
         manifest.make(photos, GeneratedMasks(("strokes",)), 64, 66, 4, 0, "test"),
-        make(cache.load(list_folder(album)[:2], 66, 64, tmp_path / "cache")),
+        make(load_photos(list_folder(album)[:2], 66, 64, tmp_path / "cache")),
     ]
     assert len({m.hash for m in others}) == len(others)
 
 
-def test_bucket_without_a_mask_is_named(photos: cache.Photos, mask_folder: MaskMaker) -> None:
+def test_bucket_without_a_mask_is_named(photos: Photos, mask_folder: MaskMaker) -> None:
     masks = open_masks(
         f"masks:{mask_folder({'a.png': 0.15, 'b.png': 0.25})}", "hole-white", Path("/no/data/root")
     )
@@ -274,7 +270,7 @@ def test_bucket_without_a_mask_is_named(photos: cache.Photos, mask_folder: MaskM
 
 
 def test_too_few_masks_are_used_again_with_a_warning(
-    photos: cache.Photos, mask_folder: MaskMaker, caplog: pytest.LogCaptureFixture
+    photos: Photos, mask_folder: MaskMaker, caplog: pytest.LogCaptureFixture
 ) -> None:
     masks = open_masks(
         f"masks:{mask_folder({**SHARES, 'e.png': 0.16})}", "hole-white", Path("/no/data/root")
@@ -289,7 +285,7 @@ def test_too_few_masks_are_used_again_with_a_warning(
 
 
 def test_enough_masks_raise_no_warning(
-    photos: cache.Photos, mask_folder: MaskMaker, caplog: pytest.LogCaptureFixture
+    photos: Photos, mask_folder: MaskMaker, caplog: pytest.LogCaptureFixture
 ) -> None:
     masks = open_masks(f"masks:{mask_folder(SHARES)}", "hole-white", Path("/no/data/root"))
     with caplog.at_level(logging.WARNING):
@@ -297,23 +293,21 @@ def test_enough_masks_raise_no_warning(
     assert caplog.text == ""
 
 
-def test_other_images_are_refused(photos: cache.Photos, album: Path, tmp_path: Path) -> None:
+def test_other_images_are_refused(photos: Photos, album: Path, tmp_path: Path) -> None:
     made = make(photos)
     Image.new("RGB", (90, 70)).save(album / "a.png")
-    changed = cache.load(list_folder(album), 66, 64, tmp_path / "cache")
+    changed = load_photos(list_folder(album), 66, 64, tmp_path / "cache")
     with pytest.raises(UserError, match="test images are not those the manifest was made from"):
         manifest.FrozenPairs(made, changed, MASKS)
 
 
-def test_images_of_another_resize_are_refused(
-    photos: cache.Photos, album: Path, tmp_path: Path
-) -> None:
-    other = cache.load(list_folder(album), 70, 64, tmp_path / "cache")
+def test_images_of_another_resize_are_refused(photos: Photos, album: Path, tmp_path: Path) -> None:
+    other = load_photos(list_folder(album), 70, 64, tmp_path / "cache")
     with pytest.raises(UserError, match="--resize"):
         manifest.FrozenPairs(make(photos), other, MASKS)
 
 
-def test_mask_changed_on_disk_is_refused(photos: cache.Photos, mask_folder: MaskMaker) -> None:
+def test_mask_changed_on_disk_is_refused(photos: Photos, mask_folder: MaskMaker) -> None:
     folder = mask_folder(SHARES)
     masks = open_masks(f"masks:{folder}", "hole-white", Path("/no/data/root"))
     made = manifest.make(photos, masks, 64, 66, 1, 0, "test")
@@ -326,7 +320,7 @@ def test_mask_changed_on_disk_is_refused(photos: cache.Photos, mask_folder: Mask
         pairs.batch(changed)
 
 
-def test_batch_holds_the_crops_and_masks(photos: cache.Photos, album: Path) -> None:
+def test_batch_holds_the_crops_and_masks(photos: Photos, album: Path) -> None:
     made = make(photos)
     pairs = manifest.FrozenPairs(made, photos, MASKS)
     assert len(pairs) == 16
@@ -343,7 +337,7 @@ def test_batch_holds_the_crops_and_masks(photos: cache.Photos, album: Path) -> N
         assert 1 - masks[row].double().mean().item() == pytest.approx(pair.ratio, abs=1e-8)
 
 
-def test_manifest_read_back_gives_the_same_pixels(photos: cache.Photos, tmp_path: Path) -> None:
+def test_manifest_read_back_gives_the_same_pixels(photos: Photos, tmp_path: Path) -> None:
     made = make(photos)
     made.save(tmp_path / "m.json")
     read = manifest.Manifest.read(tmp_path / "m.json")

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from bench.config import Evaluation
 from bench.core.run_folder import PairPictures
-from bench.data import cache
 from bench.data import pairs as manifest
 from bench.data.images.source import list_folder
 from bench.data.masks.family import GeneratedMasks
+from bench.data.photos import load_photos
 from bench.evaluation import records
 from bench.evaluation.album import Album, PictureWriter, save_picture
 from bench.evaluation.evaluator import Evaluator, mean_psnr, measure
@@ -51,7 +51,7 @@ def pairs(tmp_path: Path) -> manifest.FrozenPairs:
     for name in ("a.png", "b.png"):
         pixels = stream.integers(0, 256, (66, 72, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / name)
-    photos = cache.load(list_folder(folder), 66, 64, tmp_path / "cache")
+    photos = load_photos(list_folder(folder), 66, 64, tmp_path / "cache")
     masks = GeneratedMasks(("boxes",))
     return manifest.FrozenPairs(manifest.make(photos, masks, 64, 66, 3, 0, "test"), photos, masks)
 

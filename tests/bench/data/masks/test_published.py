@@ -7,12 +7,13 @@ import pytest
 from PIL import Image
 
 from bench.core.errors import UserError
-from bench.data import cache, pairs
+from bench.data import pairs
 from bench.data.images.source import Split
 from bench.data.masks.buckets import BUCKETS, bucket_label, hole_ratio, within
 from bench.data.masks.family import GeneratedMasks, family_of, generate
 from bench.data.masks.polarity import read_mask
 from bench.data.masks.source import MaskSource, open_masks
+from bench.data.photos import Photos
 
 MaskMaker = Callable[[Mapping[str, float]], Path]
 # Two for each bucket, by the ranges that the numbers stand for, and one below and above them.
@@ -220,7 +221,7 @@ def test_every_bucket_of_the_paper_mix_is_a_third_shapes_at_the_same_places(
 
 
 def test_families_of_the_paper_mix_stand_in_the_manifest(
-    mask_folder: MaskMaker, photos: cache.Photos
+    mask_folder: MaskMaker, photos: Photos
 ) -> None:
     folder = mask_folder(NVIDIA)
     masks = open_masks(f"paper:{folder}", "", folder)
