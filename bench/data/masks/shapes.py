@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,10 @@ def shapes(stream: np.random.Generator, size: int, holes: int) -> Mask:
     large = round(size * 350 / 256)  # as the script has it at 256 px
     top, left = stream.integers(large - size + 1, size=2)
     rows, columns = (_bilinear(8, large)[start : start + size] for start in (top, left))
-    surface = rows @ noise @ columns.T
+    # In strips: for the whole product BLAS starts threads, which stall the processes that draw
+    # batches, and whose number changes the rounding on some processors.
+    strips = rows.reshape(-1, gcd(size, 8), 8)
+    surface = (strips @ noise @ columns.T).reshape(size, size)
     mask: Mask = (surface > _smallest(surface, holes)).astype(np.uint8)
     return mask
 

@@ -1,4 +1,5 @@
 import hashlib
+import multiprocessing
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from bench.data.masks.source import open_masks
 FAMILIES = {name: family.draw for name, family in REGISTRY.all().items()}
 
 SIZE = 64
+TASKS = Path("/proc/self/task")
 
 
 @pytest.mark.parametrize("bucket", BUCKETS)
@@ -121,6 +123,18 @@ def test_shapes_are_the_darkest_part_of_enlarged_noise(seed: int, size: int) -> 
     )[0, 0, top : top + size, left : left + size].numpy()
     cut = np.sort(surface, axis=None)[holes - 1]
     assert np.array_equal(drawn == 0, surface <= cut)
+
+
+@pytest.mark.skipif(not TASKS.is_dir(), reason="no /proc")
+def test_shapes_are_drawn_by_one_thread() -> None:
+    # Threads of several processes that draw batches wait for each other.
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply(threads_after_a_shape) == 1
+
+
+def threads_after_a_shape() -> int:
+    shapes(np.random.default_rng(0), 256, 20_000)
+    return len(list(TASKS.iterdir()))
 
 
 @pytest.mark.parametrize("holes", [1, 2, 777, 2048, 4095])
