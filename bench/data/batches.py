@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
+from bench.core.interrupts import ignore_requests
 from bench.core.seeds import rng
 from bench.data.masks.source import MaskSource
 from bench.data.photos import Photos
@@ -59,6 +60,25 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
         # Left and right alone: photographs have an upper side. By torch, since NumPy copies a
         # mirrored view pixel by pixel, which takes ten times as long.
         return torch.from_numpy(crop.copy()).flip(1).numpy()
+
+
+def load_batches(
+    batches: Batches, steps: range, workers: int, pin_memory: bool = False
+) -> DataLoader[tuple[Tensor, Tensor]]:
+    """Return an iterable of the batches of `steps`, drawn by worker processes ahead of their use.
+
+    Without workers they are drawn when they are asked for. Pinned memory is copied to a GPU while
+    other work goes on.
+    """
+    return DataLoader(
+        batches,
+        batch_size=None,  # Each item is a whole batch already.
+        sampler=steps,
+        num_workers=workers,
+        pin_memory=pin_memory,
+        persistent_workers=workers > 0,
+        worker_init_fn=ignore_requests,
+    )
 
 
 @lru_cache(maxsize=2)  # a batch may span two epochs

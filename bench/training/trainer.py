@@ -11,13 +11,13 @@ from functools import partial
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from bench.config import Config
 from bench.core.errors import UserError
-from bench.core.interrupts import Stopped, ignore_requests, stop_requests
+from bench.core.interrupts import Stopped, stop_requests
 from bench.core.run_folder import RunFolder
+from bench.data.batches import load_batches
 from bench.data.inputs import Inputs
 from bench.evaluation.album import save_picture
 from bench.evaluation.evaluator import mean_psnr
@@ -92,14 +92,10 @@ class Trainer:
 
     def _steps(self, start: int) -> Iterator[tuple[int, dict[str, Tensor]]]:
         """Yield (steps done, terms of the last step) from step `start` on; show the progress."""
-        loader = DataLoader(
-            self.batches,
-            batch_size=None,  # Each item is a whole batch already.
-            sampler=range(start, self.steps),  # A resumed run goes on with its next batch.
-            num_workers=self.config.training.workers,
-            pin_memory=self.accelerator.device.type == "cuda",
-            persistent_workers=self.config.training.workers > 0,
-            worker_init_fn=ignore_requests,
+        # A resumed run goes on with its next batch.
+        steps, workers = range(start, self.steps), self.config.training.workers
+        loader = load_batches(
+            self.batches, steps, workers, pin_memory=self.accelerator.device.type == "cuda"
         )
         quiet = not self.accelerator.is_main_process
         with tqdm(total=self.steps, initial=start, desc="train", unit="step", disable=quiet) as bar:

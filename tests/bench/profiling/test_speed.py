@@ -3,8 +3,11 @@ from pathlib import Path
 import pytest
 
 from bench.cli.parser import main
+from bench.config import override
 from bench.core.errors import UserError
-from bench.profiling import released, speed
+from bench.data.inputs import Inputs
+from bench.presets import preset
+from bench.profiling import data, released, speed
 from bench.profiling.timing import Row
 
 MODELS = """
@@ -63,6 +66,18 @@ def test_a_share_is_that_of_the_matrix_rate(monkeypatch: pytest.MonkeyPatch) -> 
     assert speed.share(Row("masks", 2.0)) is None
 
 
+def test_a_delivery_states_its_share_of_the_wanted_rate(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(data, "DELIVERED", 4)
+    config = override(preset("quick"), {"images": "sample", "size": 64, "resize": 64})
+    batches = Inputs(override(config, {"batch_size": 2}), tmp_path).train
+    row = data.delivery(batches, 1, 1)
+    assert row.images == 8
+    assert row.what.startswith("1 worker, 64 px: ") and row.what.endswith(" ms CPU")
+    assert f" {8 / row.seconds / 1500:.0%} of 1,500/s" in row.what
+
+
 def test_another_folder_is_not_the_released_code(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no file models/LBAMModel\.py; give a clone of https"):
         released.check(tmp_path)
@@ -86,6 +101,7 @@ def test_every_section_gives_its_table(capsys: pytest.CaptureFixture[str]) -> No
         "one mask's maps kept",
         "PSNR + SSIM + L1",
         "strokes masks",
+        "3 workers, 256 px",
         "bench list",
     ):
         assert row in out
