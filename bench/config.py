@@ -79,7 +79,7 @@ class Data:
     )
     cache: str = option(
         "",
-        "folder for decoded photographs, such as a fast disk; empty: .cache below --out",
+        "folder for decoded photographs and masks, such as a fast disk; empty: .cache below --out",
         identity=False,
     )
     rehash: bool = option(

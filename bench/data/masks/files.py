@@ -56,7 +56,10 @@ class FileMasks(MaskList):
 
     @classmethod
     def open(cls, folder: Path, polarity: Polarity, digests: FileDigests | None = None) -> Self:
-        """Return all masks below `folder`; `digests`, those of a request, save hashing again."""
+        """Return all masks below `folder`.
+
+        `digests`, those of a request, save hashing and decoding again.
+        """
         return cls.of(list_folder(folder), polarity, str(folder), digests)
 
     @classmethod

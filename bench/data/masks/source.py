@@ -67,7 +67,7 @@ class MaskRequest(NamedTuple):
     polarity: Polarity | Literal[""]
     """`--polarity`; empty if it is not given."""
     digests: FileDigests
-    """Digests of files, for `MaskSource.digest`."""
+    """Digests of files, for `MaskSource.digest`; decoded masks are kept in their folder."""
 
 
 OpenMasks = Callable[[MaskRequest], MaskSource]
@@ -104,7 +104,8 @@ def mask_source(
 
         @mask_source("doodles", "scanned doodles, black is hole")
         def doodles(request):
-            return FileMasks.open(request.path or request.root / "doodles", "hole-black")
+            folder = request.path or request.root / "doodles"
+            return FileMasks.open(folder, "hole-black", request.digests)
     """
 
     def define(open_masks: Open) -> Open:

@@ -1,3 +1,4 @@
+import itertools
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -11,7 +12,8 @@ from bench.config import Config, override
 from bench.core.errors import UserError
 from bench.data.images.source import SPLITS
 from bench.data.inputs import Inputs
-from bench.data.masks import family
+from bench.data.masks import family, files, packed
+from bench.data.masks.polarity import Polarity, read_mask
 from bench.presets import preset
 
 MaskMaker = Callable[[Mapping[str, float]], Path]
@@ -100,6 +102,34 @@ def test_splits_name_no_place(root: Path, tmp_path: Path) -> None:
     assert record["test"]["names"] == ["004_im.png", "005_im.png"]
     assert record["val"]["source"] == "paris"
     assert str(root) not in json.dumps(record)
+
+
+@pytest.mark.parametrize("kind", ["paper", "nvidia", "masks", "qd-imd"])
+def test_mask_files_are_decoded_once(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    if kind == "qd-imd":
+        found = list((root / "nvidia_masks").glob("*.png"))
+        for file, part in itertools.product(found, ("train", "test")):
+            file.with_name(f"{file.stem}_{part}.png").hardlink_to(file)
+    spec = kind if kind == "paper" else f"{kind}:{root / 'nvidia_masks'}"
+    config = tiny(root, masks=spec, polarity="hole-white", validation_pairs=1)
+
+    def everything() -> list[np.ndarray]:
+        data = Inputs(config, tmp_path / "cache")
+        steps = [data.train[step][1] for step in range(8)]
+        pairs = [found.batch(range(len(found)))[1] for found in (data.test, data.validation)]
+        return [batch.numpy() for batch in steps + pairs]
+
+    first = everything()
+
+    def only_looked_at(path: Path, polarity: Polarity, size: int | None = None) -> np.ndarray:
+        assert size is None, f"{path} was decoded again"
+        return read_mask(path, polarity)
+
+    for module in (files, packed):
+        monkeypatch.setattr(module, "read_mask", only_looked_at)
+    assert all(np.array_equal(a, b) for a, b in zip(first, everything(), strict=True))
 
 
 def test_masks_that_cannot_be_drawn_are_refused_before_the_training(
