@@ -187,6 +187,11 @@ class Evaluation:
         "empty: none",
     )
     eval_batch: int = option(8, "test pairs per forward pass", identity=False, least=1, most=65_536)
+    compile: Literal["off", "on"] = option(
+        "off",
+        "fill test pairs by compiled weights: faster for hundreds of them, and equal but for "
+        "rounding; needs a C++ compiler",
+    )
     pictures: str = option(
         "10",
         "test pairs per mask-ratio bucket whose pictures are saved: a number, all or none",

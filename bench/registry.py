@@ -137,7 +137,7 @@ class Method:
 class Algorithm(Method):
     """A method that learns nothing: its `network` wraps an algorithm and has no weights."""
 
-    ignores: frozenset[str] = ONLY_FOR_TRAINING
+    ignores: frozenset[str] = ONLY_FOR_TRAINING | {"compile"}
     floor: bool = False
     """Whether it is so simple that every table shows it as the least that a method must beat."""
 

@@ -1,4 +1,4 @@
-"""Time training, inference, evaluation, data and reports on this machine."""
+"""Time training, inference, compiled, evaluation, data and reports on this machine."""
 
 from __future__ import annotations
 

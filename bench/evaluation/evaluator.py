@@ -21,6 +21,7 @@ from bench.evaluation.fill import blank, fill
 from bench.evaluation.metrics.metric import Metric, MetricFunction, Region, all_metrics
 from bench.evaluation.metrics.pixelwise import RANGE, quantise
 from bench.evaluation.metrics.psnr import psnr
+from bench.networks.compiled import Compiled
 from bench.networks.holes import composite
 from bench.networks.layers import to_device
 
@@ -117,6 +118,8 @@ class Evaluator:
     ) -> Iterator[tuple[range, Tensor, Tensor, Tensor, float]]:
         """Yield indices, image, mask and raw output of each batch, and the seconds per image."""
         network = to_device(network, self.device).eval()
+        if self.settings.compile == "on" and next(network.parameters(), None) is not None:
+            network = Compiled(network, len(batches[0]))
         with tqdm(total=sum(map(len, batches)), desc=f"evaluate {name}", unit="img") as bar:
             for indices in batches:
                 images, masks = (x.to(self.device) for x in self.pairs.batch(indices))

@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.core import device
 from bench.profiling.data import data
 from bench.profiling.evaluation import evaluation
-from bench.profiling.inference import inference
+from bench.profiling.inference import compiled, inference
 from bench.profiling.rate import matrix_rate
 from bench.profiling.samples import precisions
 from bench.profiling.start import start
@@ -30,6 +30,7 @@ def sections(clone: Path | None = None) -> dict[str, Section]:
     return {
         "training": partial(training, clone=clone),
         "inference": partial(inference, clone=clone),
+        "compiled": partial(compiled, clone=clone),
         "evaluation": evaluation,
         "data": data,
         "start": start,
