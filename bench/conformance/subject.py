@@ -59,7 +59,7 @@ class Subject:
         config = override(self.config, self.method.objective)
         network, steps = self.method.build(config.model), config.training.steps
         learner: Learner = resolve(self.method.learner)(
-            network, config, make_accelerator(config), steps
+            network, config, make_accelerator(config, "fp32"), steps
         )
         return learner
 

@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 import ctypes
-import logging
-from typing import Literal
+import platform
+from pathlib import Path
 
 import torch
 
-log = logging.getLogger(__name__)
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """Numbers by which glibc's `mallopt` names its settings (malloc.h)."""
-PRECISIONS = {"no": "fp32", "bf16": "bf16"}
-"""Names of the precisions in `--precision`, by the names of accelerate's autocast modes."""
 
 
 def has_bf16_units(device: torch.device) -> bool:
-    """Return whether bf16 is faster than fp32: CUDA from Ampere on, and CPUs with AMX tiles.
-
-    A CPU without AMX emulates bf16 and is several times slower than in fp32.
-    """
+    """Return whether bf16 is surely fast: on CUDA from Ampere on, and on CPUs with AMX tiles."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device.type == "cpu" and bool(torch.cpu._is_amx_tile_supported())
 
 
-def mixed_precision(wanted: str, device: torch.device) -> Literal["no", "bf16"]:
-    """Return the autocast mode for `auto`, `fp32` or `bf16` on a device.
-
-    `auto` is bf16 where the device has units for it. Asking for bf16 elsewhere logs a warning.
-    """
-    units = has_bf16_units(device)
-    if wanted == "bf16" and not units:
-        log.warning("--precision bf16: this %s has no bf16 units and may be slow", device.type)
-    return "bf16" if wanted == "bf16" or (wanted == "auto" and units) else "no"
+def processor() -> str:
+    """Return the processor's model name; `platform.processor` is empty on most Linux systems."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def choose(wanted: str) -> torch.device:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench.core import device
 from bench.profiling.data import data
 from bench.profiling.evaluation import evaluation
 from bench.profiling.inference import compiled, inference
@@ -46,9 +45,8 @@ def share(row: Row) -> float | None:
 
 
 def machine() -> str:
-    """Describe device, precision units and torch version in one line."""
-    facts, where = environment(), device.choose("auto")
-    units = "with" if device.has_bf16_units(where) else "without"
+    """Describe device, processor, torch version and matrix rates in one line."""
+    facts = environment()
     rates = ", ".join(f"{matrix_rate(p) / 1e9:.0f} GFLOP/s in {p}" for p in precisions())
     torch = facts["packages"]["torch"]
-    return f"{facts['device']}, {units} bf16 units, torch {torch}; matrix rate {rates}"
+    return f"{facts['device']}, {facts['processor']}, torch {torch}; matrix rate {rates}"

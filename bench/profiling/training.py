@@ -15,6 +15,7 @@ from bench.presets import preset
 from bench.profiling import cost, plain, released, samples
 from bench.profiling.timing import Row, median
 from bench.training.common import CommonLearner
+from bench.training.precision import Precision
 from bench.training.processes import make_accelerator
 
 
@@ -35,19 +36,16 @@ def training(repeats: int, clone: Path | None = None) -> list[Row]:
         theirs = released.step_seconds(clone, repeats)
         rows.append(Row("released step, 256 px, batch 4, fp32", theirs, 4))
     for precision in samples.precisions():
-        chosen = override(config, {"precision": precision})
-        whole, *parts = _step(f"step, {name}, 256 px", chosen, repeats)
+        whole, *parts = _step(f"step, {name}, 256 px", config, precision, repeats)
         rows += [whole._replace(plain=seconds, released=theirs), *parts]
     for precision in samples.precisions():
-        chosen = override(preset("quick"), {"precision": precision})
-        rows += _step(f"step, {name}, quick preset", chosen, repeats)
+        rows += _step(f"step, {name}, quick preset", preset("quick"), precision, repeats)
     return rows
 
 
-def _step(what: str, config: Config, repeats: int) -> list[Row]:
+def _step(what: str, config: Config, precision: Precision, repeats: int) -> list[Row]:
     """Time a whole step, and the share of each of its parts."""
-    learner, batch = _learner(config), config.training.batch_size
-    precision = config.training.precision
+    learner, batch = _learner(config, precision), config.training.batch_size
     image, mask = samples.inputs(batch, config.data.size)
     image = samples.channels_last(image)
     holed = image * mask
@@ -81,12 +79,8 @@ def _parts(
     }
 
 
-def _learner(config: Config) -> CommonLearner:
-    from accelerate.state import AcceleratorState
-
-    # accelerate allows one precision per process; a reset allows the next.
-    AcceleratorState._reset_state(reset_partial_state=True)
-    accelerator = make_accelerator(config)
+def _learner(config: Config, precision: Precision) -> CommonLearner:
+    accelerator = make_accelerator(config, precision)
     network = registry.reference().build(config.model)
     learner = CommonLearner(network, config, accelerator, 1)
     if config.data.size == 256:  # The paper's network is timed, but its weights need no download.

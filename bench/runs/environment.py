@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from bench.core.device import processor
+
 REPORTED_PACKAGES = ("torch", "torchvision", "accelerate", "numpy", "scikit-image", "lpips")
 
 
@@ -28,21 +30,11 @@ def environment() -> dict[str, Any]:
         "commit": _git("rev-parse", "HEAD"),
         "uncommitted changes": bool(_git("status", "--porcelain")),
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
-        "processor": f"{_processor()}, {torch.backends.cpu.get_cpu_capability()}",
+        "processor": f"{processor()}, {torch.backends.cpu.get_cpu_capability()}",
         "device": torch.cuda.get_device_name()
         if cuda
         else f"CPU, {torch.get_num_threads()} threads",
     }
-
-
-def _processor() -> str:
-    """Return the processor's model name; `platform.processor` is empty on most Linux systems."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _version(package: str) -> str:

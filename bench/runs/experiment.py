@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from accelerate import Accelerator
 from torch import nn
@@ -28,7 +28,14 @@ from bench.runs.identity import fingerprint, measurement, method_code, relevant_
 from bench.runs.measurement import Bench, Measurement
 from bench.runs.plan import Plan, Work, plan
 from bench.runs.run import DESCRIPTION, Run
-from bench.training.processes import from_first, make_accelerator, telling_others
+from bench.training.precision import Precision, choose
+from bench.training.processes import (
+    decided_by_first,
+    from_first,
+    make_accelerator,
+    start_processes,
+    telling_others,
+)
 from bench.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -57,8 +64,10 @@ class Experiment:
         that a wrong option can break is made before anything is replaced or written. With `redo`
         the run is made in a folder of its own, which at the end replaces what is there.
         """
-        accelerator = make_accelerator(self.config)
-        self.method.check(self.config, accelerator.num_processes)
+        processes = start_processes(self.config)
+        self.method.check(self.config, processes.num_processes)
+        precision = decided_by_first(processes, partial(self._precision, redo))
+        accelerator = make_accelerator(self.config, precision)
         inputs = inputs_of(self.config, self.root)
         if not accelerator.is_main_process:
             self._help(inputs, accelerator)
@@ -67,7 +76,7 @@ class Experiment:
             with telling_others(accelerator):
                 held.enter_context(self.run.locked())
                 bench = Bench.prepare(self.config, inputs)
-                identity = self._identify(inputs, bench, accelerator)
+                identity = self._identify(inputs, bench, accelerator, precision)
                 planned = plan(self.run, identity, self._everything, redo, bench.pictured)
             from_first(accelerator, planned)
             if planned.work == "pictures":
@@ -79,6 +88,19 @@ class Experiment:
                 if planned.run != self.run:
                     self.run.replace_by(planned.run)
         return self.run
+
+    def _precision(self, redo: bool) -> Precision:
+        """Return the precision of the training; a run that was begun keeps the one it has."""
+        training = self.config.training
+        if not isinstance(self.method, TrainedNetwork):
+            return "fp32"
+        run = self.run.successor if redo else self.run
+        if training.precision == "auto" and run.identity.exists():
+            known = run.read_identity().get("training.precision")
+            if known in get_args(Precision):
+                return cast(Precision, known)
+        where = device.choose(training.device)
+        return choose(training.precision, where, cache_folder(self.config, self.root))
 
     @property
     def _everything(self) -> Work:
@@ -126,7 +148,9 @@ class Experiment:
         network = network_of(self.method, self.config, run)
         return bench.measure(self.method, network, mark, run)
 
-    def _identify(self, inputs: Inputs, bench: Bench, accelerator: Accelerator) -> dict[str, Any]:
+    def _identify(
+        self, inputs: Inputs, bench: Bench, accelerator: Accelerator, precision: Precision
+    ) -> dict[str, Any]:
         """Return everything that can change the result, and not where the data lies."""
         metrics = [measure.metric.name for measure in bench.evaluator.measures]
         identity = {
@@ -142,7 +166,7 @@ class Experiment:
         return {
             **identity,
             **inputs.digests(),
-            "training.precision": device.PRECISIONS[accelerator.mixed_precision],
+            "training.precision": precision,
             "processes": accelerator.num_processes,
             "departures": dict(self.method.departures(self.config)),
             "vgg16 weights": _file_digest(self.config.objective.vgg16_weights),
@@ -173,7 +197,12 @@ class Experiment:
 
 def inputs_of(config: Config, root: Path) -> Inputs:
     """Return the inputs of a config; all runs in `root` share one cache of decoded photographs."""
-    return Inputs(config, Path(config.data.cache or root / ".cache").expanduser())
+    return Inputs(config, cache_folder(config, root))
+
+
+def cache_folder(config: Config, root: Path) -> Path:
+    """Return the folder of decoded data, of files' digests, and of the trial of precisions."""
+    return Path(config.data.cache or root / ".cache").expanduser()
 
 
 def evaluate_weights(

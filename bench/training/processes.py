@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
+from accelerate import (
+    Accelerator,
+    DistributedDataParallelKwargs,
+    InitProcessGroupKwargs,
+    PartialState,
+)
+from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast_object_list
 
 from bench.config import Config
 from bench.core import device
 from bench.core.errors import UserError
+from bench.training.precision import Precision
 
 Value = TypeVar("Value")
+Processes: TypeAlias = Accelerator | PartialState
+MODES: dict[Precision, str] = {"fp32": "no", "bf16": "bf16"}
+"""Names of accelerate's autocast modes."""
 PATIENCE = timedelta(days=7)
 """Longest wait of one process for another, which may be decoding a large data set."""
 
@@ -24,22 +34,36 @@ class ToldByFirstError(UserError):
     """An error of the first process, which tells it, as the other processes meet it."""
 
 
-def make_accelerator(config: Config) -> Accelerator:
-    """Return the accelerator for a config's device and precision."""
-    where = device.choose(config.training.device)
+def start_processes(config: Config) -> PartialState:
+    """Return the processes that work on a config's device; the first call lets them meet."""
+    on_cpu = device.choose(config.training.device).type == "cpu"
+    return PartialState(cpu=on_cpu, timeout=PATIENCE)
+
+
+def make_accelerator(config: Config, precision: Precision) -> Accelerator:
+    """Return the accelerator for a config's device, and for one precision in all processes."""
     settings: dict[str, Any] = {
-        "cpu": where.type == "cpu",
-        "mixed_precision": device.mixed_precision(config.training.precision, where),
+        "cpu": device.choose(config.training.device).type == "cpu",
+        "mixed_precision": MODES[precision],
         "kwargs_handlers": [
             # Batch norm's buffers must not be overwritten between a critic's three forward passes.
             DistributedDataParallelKwargs(broadcast_buffers=False),
             InitProcessGroupKwargs(timeout=PATIENCE),
         ],
     }
+    # accelerate has one precision per process, and the next run in this one may have another.
+    AcceleratorState._reset_state()
     return Accelerator(**settings)
 
 
-def from_first(accelerator: Accelerator, value: Value) -> Value:
+def decided_by_first(processes: PartialState, decide: Callable[[], Value]) -> Value:
+    """Return what the first process decides, in all processes."""
+    with telling_others(processes):
+        decision = decide() if processes.is_main_process else None
+    return cast(Value, from_first(processes, decision))
+
+
+def from_first(accelerator: Processes, value: Value) -> Value:
     """Give all processes the value of the first, and return it.
 
     It is a `ToldByFirstError` where the first process fails inside `telling_others` instead.
@@ -54,7 +78,7 @@ def from_first(accelerator: Accelerator, value: Value) -> Value:
 
 
 @contextmanager
-def telling_others(accelerator: Accelerator) -> Iterator[None]:
+def telling_others(accelerator: Processes) -> Iterator[None]:
     """Let no process wait in `from_first` for one that fails here."""
     try:
         yield

@@ -1,34 +1,9 @@
-import logging
-
 import pytest
 import torch
 
 from bench.core import device
 
 CPU = torch.device("cpu")
-
-
-@pytest.mark.parametrize(
-    ("wanted", "units", "mode"),
-    [
-        ("auto", True, "bf16"),
-        ("auto", False, "no"),
-        ("fp32", True, "no"),
-        ("bf16", True, "bf16"),
-        ("bf16", False, "bf16"),
-    ],
-)
-def test_precision_follows_the_wish_and_the_units(
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    wanted: str,
-    units: bool,
-    mode: str,
-) -> None:
-    monkeypatch.setattr(device, "has_bf16_units", lambda where: units)
-    with caplog.at_level(logging.WARNING):
-        assert device.mixed_precision(wanted, CPU) == mode
-    assert ("may be slow" in caplog.text) == (wanted == "bf16" and not units)
 
 
 def test_a_cpu_has_units_only_with_amx_tiles(monkeypatch: pytest.MonkeyPatch) -> None:

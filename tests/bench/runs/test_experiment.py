@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from bench.config import override
-from bench.core.device import has_bf16_units
 from bench.core.errors import UserError
 from bench.core.interrupts import Stopped
 from bench.evaluation import records
@@ -18,6 +17,7 @@ from bench.evaluation.metrics import metric
 from bench.presets import preset
 from bench.registry import find
 from bench.runs.experiment import Experiment, evaluate_weights, load_run
+from bench.training import precision
 from bench.training.common import CommonLearner
 
 SMALL = {
@@ -192,17 +192,23 @@ def test_inputs_are_resolved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     )  # for training, for testing
 
 
-def test_the_identity_holds_what_this_machine_makes_of_auto(tmp_path: Path) -> None:
-    config = override(preset("quick"), {**SMALL, "precision": "fp32"})
+def test_a_run_keeps_the_precision_that_auto_meant_when_it_was_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = override(preset("quick"), SMALL)
+    monkeypatch.setattr(precision, "trial", lambda: {"fp32": 1.0, "bf16": 2.0})
     run = Experiment(find("no-gan"), config, tmp_path).execute()
     assert run.read_identity()["training.precision"] == "fp32"
     assert run.read_identity()["processes"] == 1
-    auto = Experiment(find("no-gan"), override(config, {"precision": "auto"}), tmp_path)
-    if has_bf16_units(torch.device("cpu")):
-        with pytest.raises(UserError, match=r"training\.precision: fp32 -> bf16"):
-            auto.execute()
-    else:
-        assert auto.execute().progress == "finished"
+    (tmp_path / ".cache" / "precision.json").unlink()
+    monkeypatch.setattr(precision, "trial", lambda: {"fp32": 2.0, "bf16": 1.0})
+    Experiment(find("no-gan"), config, tmp_path).execute()
+    assert run.read_identity()["training.precision"] == "fp32"
+    wanted = Experiment(find("no-gan"), override(config, {"precision": "bf16"}), tmp_path)
+    with pytest.raises(UserError, match=r"training\.precision: fp32 -> bf16"):
+        wanted.execute()
+    replaced = Experiment(find("no-gan"), config, tmp_path).execute(redo=True)
+    assert replaced.read_identity()["training.precision"] == "bf16"
 
 
 def test_no_learner_is_given_the_hole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
