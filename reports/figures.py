@@ -60,7 +60,9 @@ def first_pairs(
     """Return the first `per_bucket` pairs of each bucket that all methods have pictures of."""
     saved = set.intersection(*(p.complete for p in pictures.values()))
     one_each = records[records["pair"].isin(saved)].drop_duplicates("pair").sort_values("pair")
-    return sorted(one_each.groupby("bucket", sort=False)["pair"].head(per_bucket).tolist())
+    return sorted(
+        one_each.groupby("bucket", sort=False, observed=True)["pair"].head(per_bucket).tolist()
+    )
 
 
 def worst_pairs(

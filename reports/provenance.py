@@ -61,7 +61,7 @@ def title(frame: pd.DataFrame, runs: Sequence[RunFolder]) -> str:
     The number is that of the bucket with the most pairs.
     """
     presets = dict.fromkeys(str(_config(run).get("preset", "weights")) for run in runs)
-    pairs = frame.groupby("bucket")["pair"].nunique().max()
+    pairs = frame.groupby("bucket", observed=True)["pair"].nunique().max()
     return (
         f"preset {', '.join(presets)}, {pairs} test pairs per bucket, {frame['manifest'].iloc[0]}"
     )

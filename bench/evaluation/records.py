@@ -34,6 +34,8 @@ COLUMNS = {
 """Types of the columns; a row belongs to one test pair, metric and region. `value` is empty where
 it could not be measured, and `note` says why. `seconds` is the time of the method's forward pass
 per image."""
+TEXTS = [name for name, kind in COLUMNS.items() if kind == "str"]
+"""Columns of text, which `read` returns as categories in the order of their texts."""
 
 
 def write(path: Path, records: pd.DataFrame) -> None:
@@ -43,14 +45,15 @@ def write(path: Path, records: pd.DataFrame) -> None:
 
 
 def read(paths: Iterable[Path]) -> pd.DataFrame:
-    """Read the records of several files into one frame.
+    """Read the records of several files into one frame, whose `TEXTS` are categories.
 
     No file at all, or one that is missing, damaged or lacks a column, is a `UserError`.
     """
     frames = [_read_one(path) for path in paths]
     if not frames:
         raise UserError("no records: no finished run was found")
-    return pd.concat(frames, ignore_index=True)
+    # Few texts stand in many rows: as categories, they are compared and grouped by small numbers.
+    return pd.concat(frames, ignore_index=True).astype(dict.fromkeys(TEXTS, "category"))
 
 
 def _read_one(path: Path) -> pd.DataFrame:

@@ -7,7 +7,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,8 +22,12 @@ from bench.presets import preset
 from bench.profiling.cost import Memory
 from bench.profiling.timing import Row
 
-METHODS = tuple(f"method-{number}" for number in range(10))
-SEEDS, PAIRS = 3, 1000
+METHODS = (
+    *("full", "unlearned", "forward", "no-gan", "sigmoid", "lrelu", "relu", "3x3"),
+    *("pconv", "global-local"),
+)
+"""Variants of the paper's Table 2, and two baselines."""
+SEEDS, PAIRS = 3, 12_000
 MEASURED = [
     (metric, region)
     for metric in ("psnr", "ssim", "l1_percent")
@@ -77,21 +80,20 @@ def _run(root: Path, method: str, seed: int) -> RunFolder:
 
 
 def _records(method: str, seed: int) -> pd.DataFrame:
-    """Draw the records of one run; their values fall as the hole ratio grows."""
+    """Draw the records of one run in the order of an evaluation; values fall as holes grow."""
     stream = rng(seed, "made-up records", METHODS.index(method))
-    pair = np.arange(PAIRS)
-    # The pairs are spread evenly over the buckets, and their ratios over each bucket's (low, high].
-    bucket = pair * len(BUCKETS) // PAIRS
-    ratio = np.array(BUCKETS)[bucket, 0] + 0.1 * (pair % 100 + 1) / 100
-    same: dict[str, Any] = dict.fromkeys(("image", "mask", "mask_hash", "fingerprint"), "made up")
-    same |= {"manifest": "made up", "note": "", "seconds": 0.0}
-    same |= dict.fromkeys(("top", "left", "metric_version"), 0)
-    frames = [
-        pd.DataFrame(
-            {"family": "variant", "method": method, "seed": seed, "pair": pair, "ratio": ratio,
-             "bucket": [bucket_label(BUCKETS[b]) for b in bucket], "metric": metric,
-             "region": region, "value": 30 - 20 * ratio + stream.normal(size=PAIRS)}
-        )
-        for metric, region in MEASURED
-    ]  # fmt: skip
-    return pd.concat(frames, ignore_index=True).assign(**same)
+    # Pair k has the same crop of the same photograph in every bucket, as in real test pairs.
+    bucket, crop = np.divmod(np.arange(PAIRS), PAIRS // len(BUCKETS))
+    # The ratios are spread over each bucket's (low, high].
+    ratio = np.array(BUCKETS)[bucket, 0] + 0.1 * (crop % 100 + 1) / 100
+    pairs = pd.DataFrame(
+        {"family": "variant", "method": method, "seed": seed, "pair": np.arange(PAIRS),
+         "image": [f"Places365_val_{number:08d}" for number in crop], "top": crop % 200,
+         "left": crop % 300, "mask": [f"{number:05d}.png" for number in range(PAIRS)],
+         "mask_hash": [f"{number:016x}" for number in range(PAIRS)], "ratio": ratio,
+         "bucket": [bucket_label(BUCKETS[b]) for b in bucket], "note": "", "metric_version": 1,
+         "manifest": "made up", "fingerprint": "made up", "seconds": stream.random(PAIRS)}
+    )  # fmt: skip
+    measured = pairs.merge(pd.DataFrame(MEASURED, columns=["metric", "region"]), how="cross")
+    noise = stream.normal(size=len(measured))
+    return measured.assign(value=30 - 20 * measured["ratio"] + noise)

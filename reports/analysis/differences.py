@@ -60,7 +60,7 @@ def paired(
 
     Empty, with the columns, if there is no `reference` or no other method.
     """
-    methods = [m for m in dict.fromkeys(records["method"]) if m != reference]
+    methods = [m for m in records["method"].unique() if m != reference]
     if reference not in set(records["method"]) or not methods:
         return pd.DataFrame(columns=COLUMNS)
     found: list[tuple[dict[str, Any], Mean]] = []

@@ -44,11 +44,13 @@ def composite_per_pair(records: pd.DataFrame) -> pd.DataFrame:
     known = [metric.name for metric in headline_metrics()]
     chosen = records["metric"].isin(known) & (records["region"] == "composite")
     unique = records[chosen].drop_duplicates(UNIT)
+    marked = unique.assign(finite=np.isfinite(unique["value"]))
     keys = ["method", "metric", "bucket", "manifest", "image", "pair"]
-    grouped = unique.assign(finite=np.isfinite(unique["value"])).groupby(keys, sort=False)
-    pairs = grouped.agg(
-        ratio=("ratio", "first"), value=("value", "mean"), finite=("finite", "all")
-    ).reset_index()
+    pairs = (
+        marked.groupby(keys, sort=False, observed=True)
+        .agg(ratio=("ratio", "first"), value=("value", "mean"), finite=("finite", "all"))
+        .reset_index()
+    )
     kept: pd.DataFrame = pairs[pairs["finite"]].drop(columns="finite")
     return kept
 
@@ -60,10 +62,10 @@ def smooth_curves(records: pd.DataFrame) -> list[Curve]:
     `local_linear`. Their bands take pairs of one image as dependent.
     """
     curves = []
-    for metric, rows in composite_per_pair(records).groupby("metric", sort=False):
+    for metric, rows in composite_per_pair(records).groupby("metric", sort=False, observed=True):
         # All methods share the places, so that their curves can be compared at each.
         grid = np.linspace(rows["ratio"].min(), rows["ratio"].max(), PLACES)
-        for method, own in rows.groupby("method", sort=False):
+        for method, own in rows.groupby("method", sort=False, observed=True):
             points = own[["ratio", "value"]]
             ratio, value = points["ratio"].to_numpy(), points["value"].to_numpy()
             image = own["image"].factorize()[0]

@@ -43,10 +43,10 @@ def average_ranks(records: pd.DataFrame, floors: Collection[str] = ()) -> Iterat
     for block in blocks(records[records["region"] == "composite"]):
         if block.bucket != ALL:
             continue
-        methods = [m for m in dict.fromkeys(records["method"]) if m not in floors]
+        methods = [m for m in records["method"].unique() if m not in floors]
         measured = {m: block.of(m).mean(axis=1) for m in methods if block.of(m).shape[1]}
         means = pd.DataFrame(measured, index=block.values.index)
-        by_image = complete(means).groupby(level="image", sort=False).mean()
+        by_image = complete(means).groupby(level="image", sort=False, observed=True).mean()
         images, k = by_image.shape
         if k < 3 or images < 2:
             continue

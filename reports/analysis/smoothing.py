@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import sparse, stats
 
 Array = NDArray[np.float64]
 
@@ -48,8 +48,8 @@ def local_linear(
     influence = np.minimum(np.interp(x, at, second * scale), MOST_INFLUENCE)
     residual = (y - np.interp(x, at, mean)) / (1 - influence)
     images = int(image.max()) + 1
-    of_image = np.zeros((len(x), images))
-    of_image[np.arange(len(x)), image] = 1
+    # Most of it is zeros: a point belongs to one image of maybe thousands.
+    of_image = sparse.csr_array((np.ones(len(x)), (np.arange(len(x)), image)))
     variance = ((weights * residual) @ of_image) ** 2
     half = stats.t.ppf(0.975, images - 1) * np.sqrt(variance.sum(axis=1))
     enough = near >= FEWEST

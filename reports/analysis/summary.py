@@ -27,7 +27,7 @@ def summarise(records: pd.DataFrame) -> pd.DataFrame:
     - perfect: pairs left out since some seed fills them without an error (infinite PSNR).
     - note: why there is no value.
     """
-    methods = list(dict.fromkeys(records["method"]))
+    methods = list(records["method"].unique())
     notes = records[records["note"] != ""].drop_duplicates(["method", "metric", "region"])
     reasons = notes.set_index(["method", "metric", "region"])["note"].to_dict()
     rows = [

@@ -42,10 +42,10 @@ class Block(NamedTuple):
 def blocks(records: pd.DataFrame) -> Iterator[Block]:
     """Yield the values of each metric, region and bucket in order of appearance, ALL at the end."""
     unique = records.drop_duplicates(UNIT)
-    for (metric, region), rows in unique.groupby(["metric", "region"], sort=False):
+    for (metric, region), rows in unique.groupby(["metric", "region"], sort=False, observed=True):
         wide = rows.pivot(index=PAIR, columns=["method", "seed"], values="value")
         bucket = wide.index.get_level_values("bucket")
-        for name in dict.fromkeys(rows["bucket"]):
+        for name in rows["bucket"].unique():
             yield Block(str(metric), str(region), str(name), wide[bucket == name])
         yield Block(str(metric), str(region), ALL, wide)
 
@@ -60,7 +60,7 @@ def complete(by_seed: pd.DataFrame) -> pd.DataFrame:
 
 def by_image(by_seed: pd.DataFrame) -> Array:
     """Return means over the pairs of each image, [seeds, images]."""
-    means: pd.DataFrame = by_seed.groupby(level="image", sort=False).mean()
+    means: pd.DataFrame = by_seed.groupby(level="image", sort=False, observed=True).mean()
     return means.to_numpy(float).T
 
 

@@ -54,13 +54,14 @@ def write(
     `colours` gives the CSS colour of a method on white. Raise UserError for records that cannot
     stand on one page, for pictures of a method without records, and for files that cannot be read.
     """
-    data = columns(records, colours)
-    strangers = set(pictures) - {method["name"] for method in data["methods"]}
+    strangers = set(pictures) - set(records["method"].unique())
     if strangers:
         raise UserError(f"there are pictures of '{min(strangers)}' but no records")
-    bucket_of = dict(zip(data["pairs"]["number"], data["pairs"]["bucket"], strict=True))
+    unique = records.drop_duplicates("pair").sort_values("pair")
+    bucket_of: dict[int, Any] = dict(zip(unique["pair"], unique["bucket"], strict=True))
     saved = common_pairs(pictures, bucket_of)
     shown = embedded({pair: bucket_of[pair] for pair in saved}, pictures)
+    data = columns(records, list(shown), colours)
     data["pictured"] = {"methods": list(pictures), "pairs": list(shown)}
     script = "\n".join(_asset(name) for name in SCRIPTS)
     page = Template(_asset("template.html")).substitute(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,15 +18,19 @@ REGIONS = ("composite", "raw", "hole")
 """Regions in the order in which the page offers them."""
 
 
-def columns(records: pd.DataFrame, colours: Callable[[str], str]) -> dict[str, Any]:
+def columns(
+    records: pd.DataFrame, pictured: Sequence[int], colours: Callable[[str], str]
+) -> dict[str, Any]:
     """Return the data that the page's script reads, ready for JSON.
 
-    `pairs` has one list per property, with one item per test pair. Each of `series` is a method
-    under one seed, with one metric on one region. Its `values` are aligned with the pairs: numbers
-    of 6 significant digits, "Infinity" for a perfect PSNR, null for none. `choices` are what a
-    reader may choose of the seeds, each with the cells of the tables; see `_choice`. Raise
-    UserError if there are no records, or records of several manifests, whose pairs are not the
-    same.
+    Means are those of all records; single test pairs are told of those alone that the page has
+    pictures of, whose numbers are `pictured`. So the data grow with the pictures and not with the
+    evaluation. `pairs` has one list per property, with one item per pictured pair. Each of `series`
+    is a method under one seed, with one metric on one region. Its `values` are aligned with the
+    pairs: numbers of 6 significant digits, "Infinity" for a perfect PSNR, null for none. `choices`
+    are what a reader may choose of the seeds, each with the cells of the tables; see `_choice`.
+    Raise UserError if there are no records, or records of several manifests, whose pairs are not
+    the same.
     """
     unique = records.drop_duplicates(UNIT)
     manifests = list(unique["manifest"].unique())
@@ -36,8 +40,9 @@ def columns(records: pd.DataFrame, colours: Callable[[str], str]) -> dict[str, A
         raise UserError(
             f"a page shows the records of one manifest, not of several: {', '.join(manifests)}"
         )
-    pairs = unique.drop_duplicates("pair").sort_values("pair")
-    buckets = sorted(pairs["bucket"].unique())
+    shown = unique[unique["pair"].isin(pictured)]
+    pairs = shown.drop_duplicates("pair").sort_values("pair")
+    buckets = sorted(unique["bucket"].unique())
     metrics = _metrics(unique)
     methods = list(unique["method"].unique())
     seeds = sorted(unique["seed"].unique().tolist())
@@ -87,7 +92,7 @@ def _choice(
 
 def _metrics(records: pd.DataFrame) -> list[tuple[str, str]]:
     """Return the (metric, region) pairs of the records, known ones first in their own order."""
-    found = {(str(m), str(r)) for m, r in records[["metric", "region"]].itertuples(index=False)}
+    found = records[["metric", "region"]].drop_duplicates().itertuples(index=False, name=None)
     known = [metric.name for metric in all_metrics()]
     return sorted(found, key=lambda pair: (_place(pair[0], known), _place(pair[1], REGIONS)))
 
@@ -111,7 +116,7 @@ def _series(
     records: pd.DataFrame, pairs: np.ndarray, methods: list[str], metrics: list[tuple[str, str]]
 ) -> list[dict[str, Any]]:
     series = []
-    groups: Any = records.groupby(["method", "seed", "metric", "region"], sort=False)
+    groups: Any = records.groupby(["method", "seed", "metric", "region"], sort=False, observed=True)
     for (method, seed, metric, region), rows in groups:
         notes = [note for note in rows["note"].unique() if isinstance(note, str) and note]
         series.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -168,6 +169,25 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     build.everything(runs, root / "report")
     return root / "report"
+
+
+def test_a_report_reads_the_records_of_each_run_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [write_run(tmp_path, "full", seed) for seed in (0, 1)]
+    read: list[Path] = []
+
+    def counted(path: Path, **options: object) -> pd.DataFrame:
+        if "nrows" not in options:  # one row tells a fingerprint
+            read.append(path)
+        return original(path, **options)
+
+    original: Any = pd.read_csv
+    monkeypatch.setattr(pd, "read_csv", counted)
+    monkeypatch.setattr(build, "_plots", lambda *_: iter(()))  # they take seconds, and no records
+    monkeypatch.setattr(build, "_figures", lambda *_: None)
+    build.ablation(runs, tmp_path / "report")
+    assert [path for path in read if path.name == "records.csv"] == [run.records for run in runs]
 
 
 def test_a_report_is_complete(report: Path) -> None:

@@ -35,20 +35,40 @@ def test_records_of_two_manifests_are_refused() -> None:
     frame = records(["full"], 3)
     both = pd.concat([frame, frame.assign(manifest="other")])
     with pytest.raises(UserError, match="one manifest, not of several: m, other"):
-        columns(both, grey)
+        columns(both, [], grey)
     with pytest.raises(UserError, match="a page needs records"):
-        columns(frame.iloc[:0], grey)
+        columns(frame.iloc[:0], [], grey)
 
 
 def test_values_have_6_digits_and_stay_aligned() -> None:
     frame = records(["full"], 9).sample(frac=1, random_state=1)
-    data = columns(pd.concat([frame, frame]), grey)  # measured next to two runs
+    data = columns(pd.concat([frame, frame]), range(9), grey)  # measured next to two runs
     assert data["pairs"]["number"] == list(range(9))
     place = [m["metric"] + m["region"] for m in data["metrics"]].index("psnrhole")
     [series] = [s for s in data["series"] if s["metric"] == place]
     exact = frame[(frame["metric"] == "psnr") & (frame["region"] == "hole")].sort_values("pair")
     for got, wanted in zip(series["values"], exact["value"], strict=True):
         assert got == ("Infinity" if np.isinf(wanted) else float(f"{wanted:.5e}"))
+
+
+def test_the_page_does_not_grow_with_the_pairs_without_pictures(tmp_path: Path) -> None:
+    folders = save_pictures(tmp_path, ["full"], range(3))
+    sizes = []
+    for pairs in (60, 3000):
+        write(tmp_path / "p.html", "t", records(["full"], pairs), [], folders, [], grey)
+        sizes.append((tmp_path / "p.html").stat().st_size)
+    assert sizes[1] < sizes[0] + 1000  # means and counts have more digits
+
+
+def test_single_values_are_those_of_pictured_pairs_and_means_those_of_all() -> None:
+    frame = records(["full", "other"], 30, {"full": [0, 1]})
+    all_pairs, few = (columns(frame, pairs, grey) for pairs in (range(30), [4, 7]))
+    assert few["pairs"] == {name: [of[4], of[7]] for name, of in all_pairs["pairs"].items()}
+    for whole, part in zip(all_pairs["series"], few["series"], strict=True):
+        assert part == whole | {"values": [whole["values"][4], whole["values"][7]]}
+    for name in ("methods", "buckets", "metrics", "choices"):
+        assert few[name] == all_pairs[name]
+    assert columns(frame, [], grey)["choices"] == all_pairs["choices"]
 
 
 def test_pairs_are_those_that_all_methods_have(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import re
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -211,6 +212,15 @@ def test_band_covers_the_truth_where_images_have_many_pairs() -> None:
         mean, half = local_linear(x, y, image, grid, 0.03)
         inside.append(np.abs(mean - (30 - 20 * grid)) < half)
     assert np.mean(inside) == pytest.approx(0.95, abs=0.03)
+
+
+def test_a_band_over_thousands_of_images_takes_no_memory_for_each_pair_of_both() -> None:
+    x = np.linspace(0.1, 0.5, 4000)
+    tracemalloc.start()
+    local_linear(x, x, np.arange(4000), np.linspace(0.1, 0.5, 11), 0.03)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4000 * 4000  # a number for each point and image would be eight times as much
 
 
 def test_no_curve_is_drawn_where_there_are_no_pairs() -> None:
