@@ -19,6 +19,7 @@ from reports.analysis.differences import comparison_note, paired
 from reports.analysis.quality import smooth_curves
 from reports.analysis.ranks import Ranks, agreement, average_ranks
 from reports.analysis.summary import summarise
+from reports.analysis.units import UNIT
 from reports.page import Section
 from reports.page import write as write_page
 from reports.paper import reported
@@ -129,8 +130,9 @@ def _report_group(settings: str, runs: Sequence[RunFolder], out: Path, paper: Re
 
 
 def _records(runs: Sequence[RunFolder], first: str) -> pd.DataFrame:
-    """Return all records: the reference first, then the other variants, then the baselines."""
-    frame = records.read(run.records for run in runs)
+    """Return each record once: the reference first, then the other variants, then the baselines."""
+    # The references of a report, such as mean-colour, are measured next to every run.
+    frame = records.read(run.records for run in runs).drop_duplicates(UNIT)
     # The stable sort keeps the order of the runs within each kind of method.
     place = 2 * (frame["family"] != "variant") - 1 * (frame["method"] == first)
     return frame.iloc[place.argsort(kind="stable")]

@@ -52,8 +52,10 @@ def read(paths: Iterable[Path]) -> pd.DataFrame:
     frames = [_read_one(path) for path in paths]
     if not frames:
         raise UserError("no records: no finished run was found")
-    # Few texts stand in many rows: as categories, they are compared and grouped by small numbers.
-    return pd.concat(frames, ignore_index=True).astype(dict.fromkeys(TEXTS, "category"))
+    # Files with the same categories are joined by numbers; others would become text on the way.
+    texts = {name: set().union(*(f[name].cat.categories for f in frames)) for name in TEXTS}
+    kinds = {name: pd.CategoricalDtype(sorted(found)) for name, found in texts.items()}
+    return pd.concat([frame.astype(kinds) for frame in frames], ignore_index=True)
 
 
 def _read_one(path: Path) -> pd.DataFrame:
@@ -72,4 +74,5 @@ def _read_one(path: Path) -> pd.DataFrame:
     missing = [name for name in COLUMNS if name not in frame]
     if missing:
         raise UserError(f"records {path} lack the column '{missing[0]}'")
-    return frame[list(COLUMNS)]
+    # Few texts stand in many rows: as categories, they are compared and grouped by small numbers.
+    return frame[list(COLUMNS)].astype(dict.fromkeys(TEXTS, "category"))

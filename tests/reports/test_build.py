@@ -171,11 +171,16 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "report"
 
 
-def test_a_report_reads_the_records_of_each_run_once(
+def test_a_report_reads_each_run_once_and_keeps_each_record_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs = [write_run(tmp_path, "full", seed) for seed in (0, 1)]
+    floor = records.read([write_run(tmp_path / "other", "mean-colour").records])
+    for run in runs:  # as an evaluation measures it next to every method
+        own = records.read([run.records])
+        records.write(run.records, pd.concat([own, floor]))
     read: list[Path] = []
+    frames: list[pd.DataFrame] = []
 
     def counted(path: Path, **options: object) -> pd.DataFrame:
         if "nrows" not in options:  # one row tells a fingerprint
@@ -185,9 +190,11 @@ def test_a_report_reads_the_records_of_each_run_once(
     original: Any = pd.read_csv
     monkeypatch.setattr(pd, "read_csv", counted)
     monkeypatch.setattr(build, "_plots", lambda *_: iter(()))  # they take seconds, and no records
-    monkeypatch.setattr(build, "_figures", lambda *_: None)
+    monkeypatch.setattr(build, "_figures", lambda frame, *_: frames.append(frame))
     build.ablation(runs, tmp_path / "report")
     assert [path for path in read if path.name == "records.csv"] == [run.records for run in runs]
+    counts = frames[0]["method"].value_counts().to_dict()
+    assert counts == {"full": 2 * len(floor), "mean-colour": len(floor)}
 
 
 def test_a_report_is_complete(report: Path) -> None:
