@@ -71,7 +71,8 @@ def _run(root: Path, method: str, seed: int) -> RunFolder:
     run, config = RunFolder(root / f"{method}-{seed}"), override(preset("quick"), {"seed": seed})
     records.write(run.records, _records(method, seed))
     write_json(run.config, to_dict(config))
-    asked = {"method": method, "code": method, "training images": "none", **identity(config)}
+    drawn = {"training images": "none", "test pairs": "none"}
+    asked = {"method": method, "code": method, **drawn, **identity(config)}
     write_json(run.identity, asked)
     environment = {"packages": {"torch": "none"}, "device": "none", "commit": ""}
     write_json(run.environment, {**environment, "uncommitted changes": False})
