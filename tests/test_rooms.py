@@ -92,6 +92,22 @@ def test_reports_import_no_torch() -> None:
                 assert "torch" not in {name.partition(".")[0] for name in named}, module
 
 
+def test_slow_libraries_are_imported_where_they_are_used() -> None:
+    """Each takes a quarter of a second or more, and most commands need none of them."""
+    slow = {"torchvision", "lpips", "skimage", "cv2", "scipy.stats", "scipy.optimize"}
+    for module, file in modules().items():
+        if room(module) == "reports.study":  # its command alone imports it, and needs them
+            continue
+        named = set()
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            named |= {a.name for a in node.names} if isinstance(node, ast.Import) else set()
+            if isinstance(node, ast.ImportFrom) and node.module:
+                named |= {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
+        assert not {name for name in named if name in slow or name.partition(".")[0] in slow}, (
+            module
+        )
+
+
 def test_the_engine_names_no_method() -> None:
     """Only the examples of the commands' help do, and test_parser runs these."""
     names = set(discover())

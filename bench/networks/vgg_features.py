@@ -70,15 +70,13 @@ def vgg16(file: Path | None, download: bool = False) -> PoolFeatures:
     A `file` that is damaged or lacks a key is a `UserError`. Weights that are not available raise
     `MissingWeightsError`; `download` allows fetching them.
     """
-    from torchvision.models import VGG16_Weights
-    from torchvision.models import vgg16 as torchvision_vgg16
-
     if file is not None:
         state = weights.read(file)
     else:
         advice = "give torchvision's state dict by --vgg16-weights FILE, use --features random"
-        entry = VGG16_Weights.IMAGENET1K_V1
-        state = weights.torchvision_state("VGG-16", entry, advice, download)
+        state = weights.torchvision_state("VGG-16", weights.VGG16, advice, download)
+    from torchvision.models import vgg16 as torchvision_vgg16
+
     # On the meta device no memory is filled with weights that are replaced at once.
     with torch.device("meta"):
         layers = torchvision_vgg16(weights=None).features[:POOL3]

@@ -10,11 +10,15 @@ from urllib.error import URLError
 import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
-from torchvision.models import WeightsEnum
 
 from bench.core.errors import MissingWeightsError, UserError
 from bench.core.files import replacing
 from bench.core.sums import sha256
+
+PUBLISHED = "https://download.pytorch.org/models"
+"""Place of torchvision's weights; to import torchvision, which knows it too, takes a second."""
+ALEXNET, VGG16 = "alexnet-owt-7be5be79.pth", "vgg16-397923af.pth"
+"""Files of torchvision's weights; the names end in the first digits of their SHA-256 digests."""
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -43,17 +47,14 @@ def read(path: Path) -> dict[str, Tensor]:
     return found
 
 
-def torchvision_state(
-    name: str, entry: WeightsEnum, advice: str, download: bool
-) -> dict[str, Tensor]:
+def torchvision_state(name: str, file: str, advice: str, download: bool) -> dict[str, Tensor]:
     """Return ImageNet weights that torchvision publishes, from torch hub's cache or downloaded.
 
     Where they are not available, a `MissingWeightsError` names the network `name` and gives the
-    `advice`. A damaged file is a `UserError`.
+    `advice`. A damaged `file` is a `UserError`.
     """
-    cached = Path(torch.hub.get_dir(), "checkpoints", Path(entry.url).name)
+    cached = Path(torch.hub.get_dir(), "checkpoints", file)
     if cached.is_file():
-        # torchvision's names of files end in the first digits of their SHA-256 digests.
         if not sha256(cached).startswith(cached.stem.rpartition("-")[2]):
             raise UserError(f"{cached} is damaged; delete it, so that it is downloaded again")
         return read(cached)
@@ -62,7 +63,9 @@ def torchvision_state(
             f"no ImageNet weights of {name} on this machine; {advice} or use --download true"
         )
     try:
-        state: dict[str, Tensor] = entry.get_state_dict(progress=True, check_hash=True)
+        state: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
+            f"{PUBLISHED}/{file}", check_hash=True
+        )
         return state
     except (URLError, OSError, RuntimeError) as error:
         raise MissingWeightsError(

@@ -38,7 +38,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import special
 
 Array = NDArray[np.float64]
 LEVEL = 0.05
@@ -155,6 +155,8 @@ def critical_value(share: float, seeds: int, images: int) -> float:
     ends = [-special.stdtrit(freedom, LEVEL / 2) for freedom in (images - 1, max(seeds - 1, 1))]
     if share == 0:
         return float(ends[0])
+    from scipy import optimize  # here: it takes a quarter of a second
+
     found = optimize.brentq(
         lambda t: _tail(t, share, seeds, images) - LEVEL / 2, 0.99 * min(ends), 1.01 * max(ends)
     )

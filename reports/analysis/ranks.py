@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from bench.evaluation.metrics.metric import find
 from reports.analysis.crossed import LEVEL
@@ -40,6 +39,8 @@ def average_ranks(records: pd.DataFrame, floors: Collection[str] = ()) -> Iterat
     methods and N images, with q of the studentised range divided by sqrt(2) (Demšar 2006,
     section 3.2.2). Metrics with fewer than three methods, or two images, are left out.
     """
+    from scipy import stats  # here: it takes a quarter of a second
+
     for block in blocks(records[records["region"] == "composite"]):
         if block.bucket != ALL:
             continue
@@ -81,6 +82,8 @@ def agreement(summary: pd.DataFrame, reported: pd.DataFrame) -> pd.DataFrame:
 
 def _spearman(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
     """Return Spearman's correlation and its one-sided p-value by permutation of `one`."""
+    from scipy import stats
+
     a, b = stats.rankdata(one), stats.rankdata(other)
 
     def correlation(x: np.ndarray, axis: int = -1) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse, stats
+from scipy import sparse, special
 
 Array = NDArray[np.float64]
 
@@ -51,6 +51,6 @@ def local_linear(
     # Most of it is zeros: a point belongs to one image of maybe thousands.
     of_image = sparse.csr_array((np.ones(len(x)), (np.arange(len(x)), image)))
     variance = ((weights * residual) @ of_image) ** 2
-    half = stats.t.ppf(0.975, images - 1) * np.sqrt(variance.sum(axis=1))
+    half = special.stdtrit(images - 1, 0.975) * np.sqrt(variance.sum(axis=1))
     enough = near >= FEWEST
     return np.where(enough, mean, np.nan), np.where(enough, half, np.nan)

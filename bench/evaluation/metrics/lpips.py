@@ -26,11 +26,11 @@ def build(backbone: str, file: Path | None, download: bool) -> nn.Module:
     torch hub's cache, or, where `download` allows it, from torchvision. A damaged `file` is a
     `UserError`; weights that are not available raise `MissingWeightsError`.
     """
-    import lpips
-
     from bench.networks import weights
 
     state = weights.read(file) if file else _torchvision_state(backbone, download)
+    import lpips  # after the weights: it takes a second, and there may be none
+
     # pnet_rand leaves the backbone untrained: otherwise the package would download its weights.
     model: nn.Module = lpips.LPIPS(net=backbone, pnet_rand=True, verbose=False)
     network: nn.Module = model.get_submodule("net")
@@ -65,13 +65,11 @@ def _switched_off(settings: Evaluation, device: torch.device) -> MetricFunction:
 
 
 def _torchvision_state(backbone: str, download: bool) -> dict[str, Tensor]:
-    from torchvision.models import AlexNet_Weights, VGG16_Weights
+    from bench.networks.weights import ALEXNET, VGG16, torchvision_state
 
-    from bench.networks.weights import torchvision_state
-
-    entry = {"alex": AlexNet_Weights.IMAGENET1K_V1, "vgg": VGG16_Weights.IMAGENET1K_V1}[backbone]
+    file = {"alex": ALEXNET, "vgg": VGG16}[backbone]
     advice = "give torchvision's state dict by --lpips-weights FILE"
-    return torchvision_state(BACKBONES[backbone], entry, advice, download)
+    return torchvision_state(BACKBONES[backbone], file, advice, download)
 
 
 for key, title in BACKBONES.items():

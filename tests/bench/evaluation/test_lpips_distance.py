@@ -138,7 +138,6 @@ def test_failed_download_is_missing_weights_with_the_reason(
         raise URLError("no route")
 
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", unreachable)
-    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", unreachable)
     with pytest.raises(MissingWeightsError, match=r"AlexNet.*no route.*--lpips-weights"):
         build("alex", None, download=True)
 
