@@ -180,7 +180,7 @@ def target_kept_from_the_network(subject: Subject) -> str | None:
     image, mask = images_and_masks(2)
     # The hole is noise, so that an input which equals it can only be the target.
     noise = torch.rand(image.shape, generator=torch.Generator().manual_seed(0))
-    target = torch.where(mask > 0.5, image, noise)
+    target = torch.where(mask > 0.5, image, noise.to(image.device))
     seen: list[str] = []
 
     def watch(module: nn.Module, inputs: tuple[object, ...]) -> None:

@@ -11,9 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.config import Config, override
+from bench.core import device
 from bench.core.references import resolve
 from bench.core.seeds import torch_rng
 from bench.networks.initialisation import initialise
+from bench.networks.layers import to_device
 from bench.presets import preset
 from bench.registry import Algorithm, ImportedWeights, Method, TrainedNetwork
 from bench.training.learner import Learner
@@ -21,7 +23,7 @@ from bench.training.processes import make_accelerator
 
 SMALL = {
     "size": 64, "resize": 64, "width": 8, "depth": 4, "critic_width": 4, "batch_size": 2,
-    "steps": 1000, "device": "cpu", "precision": "fp32",
+    "steps": 1000, "precision": "fp32",
 }  # fmt: skip
 """Options that make the quick preset small. 64 pixels are the least that the critic works with."""
 
@@ -48,10 +50,10 @@ class Subject:
         return self.new_network().eval()
 
     def new_network(self) -> nn.Module:
-        """Build a network and draw its weights with a fixed seed."""
+        """Build a network on the device and draw its weights with a fixed seed."""
         network = self.method.build(self.config.model)
         initialise(network, 0)
-        return network
+        return to_device(network, device.choose("auto"))
 
     def learner(self) -> Learner:
         """Build the method's learner; the method must be one that the suite trains."""
@@ -74,7 +76,8 @@ class Subject:
 def images_and_masks(count: int, height: int = 64, width: int = 64) -> tuple[Tensor, Tensor]:
     """Draw smooth images [B,3,H,W] in [0,1] and masks [B,1,H,W], 1 = known, with different holes.
 
-    Each depends on its place in the batch alone, so that the first of two is the first of one.
+    Each depends on its place in the batch alone, so that the first of two is the first of one. They
+    lie on the device where there is one, as the images of an evaluation do.
     """
     images, masks = [], []
     for number in range(count):
@@ -84,7 +87,8 @@ def images_and_masks(count: int, height: int = 64, width: int = 64) -> tuple[Ten
         top, left = height // 4 + number, width // 3 - number
         mask[..., top : top + height // 3, left : left + width // 2] = 0
         masks.append(mask)
-    return torch.cat(images), torch.cat(masks)
+    where = device.choose("auto")
+    return torch.cat(images).to(where), torch.cat(masks).to(where)
 
 
 class ContractError(Exception):
