@@ -1,8 +1,11 @@
 """For the tests of the command line."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
+from PIL import Image
 
 from bench.cli.parser import main
 
@@ -22,8 +25,15 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.fixture(autouse=True)
-def without_pdf(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plots as PDF take a third of a report's time; tests/reports/plots has them."""
-    from reports.plots import canvas
+def nothing_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing is most of a report's time: plots are blank here, and tests/reports draws them."""
 
-    monkeypatch.setattr(canvas, "FORMATS", {k: canvas.FORMATS[k] for k in (".png", ".svg")})
+    def save(figure: Figure, path: Path, dpi: int, **_: object) -> None:
+        if path.suffix == ".png":
+            width, height = (int(inches * dpi) for inches in figure.get_size_inches())
+            Image.new("RGB", (width, height)).save(path)
+        else:
+            path.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+
+    monkeypatch.setattr(Figure, "savefig", save)
+    monkeypatch.setattr(Figure, "draw_without_rendering", lambda figure: None)

@@ -98,8 +98,8 @@ def test_infinite_and_missing_pairs_are_left_out_and_counted() -> None:
 
 def test_identical_methods_with_other_trainings_are_not_told_apart() -> None:
     """A spread of 0.2 dB between seeds made a third of such pairs differ."""
-    rejected = 0
-    for trial in range(200):
+    rejected, trials = 0, 60
+    for trial in range(trials):
         rng = np.random.default_rng(trial)
         image = rng.normal(25, 3, 20)
         rows = [
@@ -112,7 +112,7 @@ def test_identical_methods_with_other_trainings_are_not_told_apart() -> None:
             )
         ]
         rejected += compare(rows)["p"] < 0.05
-    assert rejected / 200 < 0.09  # 5 % and two and a half standard deviations
+    assert rejected / trials < 0.12  # 5 % and two and a half standard deviations
 
 
 def test_methods_are_compared_under_the_seeds_that_both_have() -> None:
