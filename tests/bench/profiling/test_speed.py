@@ -103,6 +103,8 @@ def test_every_section_gives_its_table(capsys: pytest.CaptureFixture[str]) -> No
         "strokes masks",
         "3 workers, 256 px",
         "bench list",
+        "bench run, finished",
+        "bench report",
     ):
         assert row in out
     assert "GFLOP/s in fp32" in out and "x released" not in out
