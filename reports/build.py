@@ -36,7 +36,10 @@ INSIDE = ("unlearned", "forward", "full")
 
 
 def run_report(run: RunFolder) -> str:
-    """Write table, plot, grid and curves of one run or evaluation; return the table."""
+    """Write table, plot, grid and curves of one run or evaluation; return the table.
+
+    The plots are PNG alone: they are for a look at the run, and vectors take most of the time.
+    """
     frame = records.read([run.records])
     name, title = str(frame["method"].iloc[0]), provenance.title(frame, [run])
     summary = summarise(frame)
@@ -47,7 +50,7 @@ def run_report(run: RunFolder) -> str:
     shown = {name: run.pictures}
     figures.grid(shown, frame, figures.first_pairs(shown, frame, 2), grid_of(run))
     if run.log.exists():
-        plots.training_curves(*_logs(run), run.name, run.path / "curves")
+        plots.training_curves(*_logs(run), run.name, run.path / "curves.png")
     return text
 
 

@@ -79,11 +79,13 @@ def legend(figure: Figure, axes: Iterable[Axes]) -> None:
 def save(figure: Figure, path: Path) -> None:
     """Write the figure as PNG, SVG and PDF, each whole or not at all.
 
-    The files are `path` with its suffix replaced.
+    The files are `path` with each suffix, or `path` alone if it has one of them.
     """
-    figure.draw_without_rendering()  # lays out once for all three
+    alone = path.suffix in FORMATS
+    files = [path] if alone else [path.with_name(path.name + suffix) for suffix in FORMATS]
+    figure.draw_without_rendering()  # lays out once for all of them
     figure.set_layout_engine("none")
     with mpl.rc_context(FIXED):
-        for suffix, metadata in FORMATS.items():
-            with replacing(path.with_suffix(suffix)) as temporary:
-                figure.savefig(temporary, dpi=140, metadata=metadata)
+        for file in files:
+            with replacing(file) as temporary:
+                figure.savefig(temporary, dpi=140, metadata=FORMATS[file.suffix])

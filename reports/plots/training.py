@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from reports.plots.canvas import legend, panels, save
 from reports.style import OTHER_COLOURS, style
@@ -39,7 +40,8 @@ def training_curves(losses: pd.DataFrame, validation: pd.DataFrame, title: str, 
             curve.index, curve, label=name, color=OTHER_COLOURS[number % len(OTHER_COLOURS)],
             linestyle=("-", "--", "-.", ":")[number % 4], linewidth=1.2,
         )  # fmt: skip
-    left.set(yscale="log", ylabel="unweighted loss term (magnitude)", xlabel=_step_label([losses]))
+    left.set(ylabel="unweighted loss term (magnitude)", xlabel=_step_label([losses]))
+    _logarithmic(left)
     if terms:
         legend(figure, [left])
     right.plot(validation["step"], validation["psnr"], color="black", marker="o", markersize=4)
@@ -73,10 +75,22 @@ def training_by_method(runs: Mapping[str, Sequence[Run]], title: str, path: Path
         ylabel="validation PSNR, dB (composite)",
         xlabel=_step_label([validation for group in runs.values() for _, validation in group]),
     )
-    right.set(yscale="log", ylabel=_loss_label(loss), xlabel=_step_label(logs))
+    right.set(ylabel=_loss_label(loss), xlabel=_step_label(logs))
+    _logarithmic(right)
     legend(figure, [left])
     save(figure, path)
     return True
+
+
+def _logarithmic(axis: Axes) -> None:
+    """Set a log scale with ticks at 1, 2 and 5 times powers of ten.
+
+    Labels are plain numbers: to lay out exponents takes half a second.
+    """
+    axis.set_yscale("log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
+    axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.yaxis.set_minor_locator(NullLocator())
 
 
 def _terms(losses: pd.DataFrame) -> list[str]:

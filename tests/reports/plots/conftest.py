@@ -102,7 +102,7 @@ def draw_all(folder: Path) -> None:
     """Every plot, with one panel where it has one per metric."""
     records = sample({"full": 2, "forward": 1, "telea": 1})
     records = records[records["metric"] == "psnr"]
-    assert plots.metric_by_bucket(summarise(records), "title", folder / "bucket.png")
+    assert plots.metric_by_bucket(summarise(records), "title", folder / "bucket")
     assert plots.metric_by_ratio(smooth_curves(records), "title", folder / "ratio")
     assert plots.difference(paired(records, "full"), "full", "title", folder / "difference")
     assert plots.quality_by_cost(summarise(records), COSTS, "title", folder / "cost")

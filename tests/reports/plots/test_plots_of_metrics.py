@@ -58,6 +58,13 @@ def test_files_of_another_day_and_process_are_the_same(
         assert once.read_bytes() == again.read_bytes(), suffix
 
 
+def test_a_suffix_asks_for_one_file_and_a_dot_is_none(tmp_path: Path) -> None:
+    plots.training_curves(LOG, VALIDATION, "title", tmp_path / "one.png")
+    plots.training_curves(LOG, VALIDATION, "title", tmp_path / "v1.5")
+    expected = {"one.png", "v1.5.png", "v1.5.svg", "v1.5.pdf"}
+    assert {path.name for path in tmp_path.iterdir()} == expected
+
+
 def test_png_has_its_resolution(tmp_path: Path) -> None:
     from PIL import Image
 
