@@ -94,7 +94,7 @@ def test_reports_import_no_torch() -> None:
 
 def test_slow_libraries_are_imported_where_they_are_used() -> None:
     """Each takes a quarter of a second or more, and most commands need none of them."""
-    slow = {"torchvision", "lpips", "skimage", "cv2", "scipy.stats", "scipy.optimize"}
+    slow = {"torch._dynamo", "torchvision", "lpips", "skimage", "cv2", "scipy.stats", "scipy.optimize"}
     for module, file in modules().items():
         if room(module) == "reports.study":  # its command alone imports it, and needs them
             continue

@@ -8,7 +8,6 @@ from copy import deepcopy
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch._dynamo.exc import TorchDynamoException
 
 from bench.core.errors import UserError
 
@@ -32,6 +31,8 @@ class Compiled(nn.Module):
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """Return the raw output [B,3,H,W] of the network for up to `batch` images."""
+        from torch._dynamo.exc import TorchDynamoException  # here inside: it takes a second
+
         missing = self.batch - len(image)
         padded = (F.pad(x, (0, 0, 0, 0, 0, 0, 0, missing)) for x in (image, mask))
         try:
