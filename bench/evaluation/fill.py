@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from bench.networks.layers import channels_last
+
 
 def blank(image: Tensor, mask: Tensor) -> Tensor:
     """Return the image [B,3,H,W] in [0,1] with its hole black; mask [B,1,H,W], 1 = known."""
@@ -23,6 +25,7 @@ def fill(network: nn.Module, image: Tensor, mask: Tensor) -> Tensor:
     network.eval()
     # Full float32 on every device: TF32 would make a GPU's numbers differ from a CPU's.
     with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        output: Tensor = network(blank(image, mask), mask)
+        mask = channels_last(mask)
+        output: Tensor = network(blank(channels_last(image), mask), mask)
     network.train(was_training)
     return output

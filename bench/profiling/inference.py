@@ -63,6 +63,7 @@ def compiled(repeats: int, clone: Path | None = None) -> list[Row]:
 
 def _plain_seconds(network: nn.Module, image: Tensor, mask: Tensor, repeats: int) -> float:
     assert isinstance(network, ReusesMaps)
+    image = image.contiguous()
     with torch.inference_mode():
         return median(lambda: plain.output(network, image, mask), repeats)
 
@@ -78,7 +79,7 @@ class _Kept(nn.Module):
             self.maps = network.attention_maps(mask.to(next(network.parameters()).dtype))
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        output: Tensor = self.network.from_maps(samples.channels_last(image), mask, self.maps)
+        output: Tensor = self.network.from_maps(image, mask, self.maps)
         return output
 
 

@@ -34,7 +34,7 @@ def step_seconds(repeats: int) -> float:
     critic, features = TwoColumnCritic(256).to(where), samples.vgg16_features().to(where)
     initialise(critic, 1)
     optimizers = [torch.optim.Adam(n.parameters(), 1e-4) for n in (generator, critic)]
-    image, mask = samples.inputs(4, 256)
+    image, mask = (x.contiguous() for x in samples.inputs(4, 256))
     return median(lambda: step(generator, critic, features, optimizers, image, mask), repeats)
 
 

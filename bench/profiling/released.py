@@ -86,7 +86,7 @@ def _filling_seconds(folder: Path, repeats: int, batch: int) -> float:
 
 def _inputs(batch: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return images [B,3,256,256], holed images with the mask as fourth channel, and masks."""
-    image, mask = samples.inputs(batch, 256)
+    image, mask = (x.contiguous() for x in samples.inputs(batch, 256))
     mask = mask.expand(-1, 3, -1, -1).contiguous()
     return image, torch.cat([image * mask, mask[:, :1]], 1), mask
 

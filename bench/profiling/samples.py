@@ -17,6 +17,7 @@ from bench.data.batches import Batches
 from bench.data.inputs import Inputs
 from bench.data.masks.family import GeneratedMasks
 from bench.networks.initialisation import initialise
+from bench.networks.layers import channels_last
 from bench.networks.vgg_features import POOL3, PoolFeatures
 from bench.presets import preset
 from bench.profiling.rate import matrix_rate
@@ -29,11 +30,15 @@ def precisions() -> list[Precision]:
 
 
 def inputs(batch: int, size: int) -> tuple[Tensor, Tensor]:
-    """Return images [B,3,S,S] in [0,1] and masks [B,1,S,S], 1 = known, on the chosen device."""
+    """Return images [B,3,S,S] in [0,1] and masks [B,1,S,S], 1 = known, on the chosen device.
+
+    They have the layout in which the trainer and `fill` hand them to a network.
+    """
     source, where = GeneratedMasks(("shapes",)), device.choose("auto")
     drawn = np.stack([source.training(size, (0.2, 0.4), 0, i) for i in range(batch)])
     image = photographs(batch, size).float() / 255
-    return image.to(where), torch.from_numpy(drawn)[:, None].float().to(where)
+    mask = torch.from_numpy(drawn)[:, None].float()
+    return channels_last(image.to(where)), channels_last(mask.to(where))
 
 
 def photographs(count: int, size: int) -> Tensor:
@@ -63,8 +68,3 @@ def vgg16_features() -> PoolFeatures:
     from torchvision.models import vgg16
 
     return PoolFeatures(vgg16(weights=None).features[:POOL3])
-
-
-def channels_last(x: Tensor) -> Tensor:
-    """Return images in the channels-last layout, which is fastest for convolutions."""
-    return x.contiguous(memory_format=torch.channels_last)

@@ -47,7 +47,6 @@ def _step(what: str, config: Config, precision: Precision, repeats: int) -> list
     """Time a whole step, and the share of each of its parts."""
     learner, batch = _learner(config, precision), config.training.batch_size
     image, mask = samples.inputs(batch, config.data.size)
-    image = samples.channels_last(image)
     holed = image * mask
     parts = _parts(learner, config, holed, mask, image)
     works = {"whole": lambda: learner.step(holed, mask, image, 0), **parts}

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from bench.config import Model
 from bench.networks.initialisation import initialise
+from bench.networks.layers import channels_last, to_device
+from bench.presets import preset
 from bench.registry import find
 from tests.variants import layer_table
 from tests.variants.layer_table import Branch, Function, Network, Norm
@@ -397,3 +399,10 @@ def test_reverse_branch_can_start_as_released() -> None:
         for i in range(levels):
             found = [state[f"{branch}.levels.{i}.attention.{name}"].item() for name in names]
             assert found == pytest.approx(values)
+
+
+def test_maps_have_the_layout_of_the_features_that_they_weigh() -> None:
+    network = to_device(Generator(preset("quick").model, FULL), torch.device("cpu"))
+    maps = network.attention_maps(channels_last(torch.ones(2, 1, 64, 64)))
+    for map_ in [*maps.forward[:3], *maps.reverse[:3]]:
+        assert map_.is_contiguous(memory_format=torch.channels_last)

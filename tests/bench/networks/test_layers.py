@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from bench.networks.holes import crop_at_hole
 from bench.networks.initialisation import gan, glorot, he, initialise
+from bench.networks.layers import channels_last
 
 
 def positions(height: int, width: int) -> Tensor:
@@ -71,3 +72,9 @@ def test_filters_are_drawn_with_the_spread_of_their_size(
     for layer, value in zip(network, expected, strict=True):
         assert layer.weight.std().item() == pytest.approx(value, rel=0.02)
         assert not layer.bias.any()
+
+
+def test_a_mask_of_one_channel_carries_the_layout_on() -> None:
+    mask = channels_last(torch.rand(2, 1, 8, 8))
+    features = nn.functional.conv2d(mask, torch.rand(4, 1, 3, 3))
+    assert features.stride()[1] == 1  # channels are next to each other
