@@ -154,7 +154,8 @@ class Training:
     critic_lr: float = option(1e-5, "critic: Adam learning rate", above=0, most=1e6)
     critic_betas: tuple[float, float] = option((0.0, 0.9), "critic: Adam betas", least=0, below=1)
     precision: Literal["auto", "fp32", "bf16"] = option(
-        "auto", "auto: bf16 where this machine trains faster in it, which a CPU finds out by a trial"
+        "auto",
+        "auto: bf16 where this machine trains faster in it, which a CPU finds out by a trial",
     )
     device: Literal["auto", "cpu"] = option(
         "auto", "auto: a GPU where there is one", identity=False

@@ -20,9 +20,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 TINY = shlex.split(
     "--size 64 --resize 88 --width 4 --depth 4 --critic-width 4 --steps 6 --batch-size 2 --pairs 2 "
-    "--validation-pairs 1 --checkpoint-every 3 --validate-every 3 --log-every 1"
+    "--validation-pairs 1 --checkpoint-every 3 --validate-every 3 --log-every 1 --precision fp32"
 )
-"""Options that make a run of a few seconds."""
+"""Options that make a run of a few seconds, on every machine in the same precision: two processes
+that are compared might find another one faster each."""
 
 
 def lesson(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:

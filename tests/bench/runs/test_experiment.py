@@ -23,6 +23,7 @@ from bench.training.common import CommonLearner
 SMALL = {
     "size": 64, "resize": 88, "width": 4, "depth": 4, "critic_width": 4, "steps": 3,
     "batch_size": 2, "pairs": 1, "validation_pairs": 1, "device": "cpu",
+    "precision": "fp32",
 }  # fmt: skip
 
 
@@ -195,7 +196,7 @@ def test_inputs_are_resolved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_run_keeps_the_precision_that_auto_meant_when_it_was_begun(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = override(preset("quick"), SMALL)
+    config = override(preset("quick"), SMALL | {"precision": "auto"})
     monkeypatch.setattr(precision, "trial", lambda: {"fp32": 1.0, "bf16": 2.0})
     run = Experiment(find("no-gan"), config, tmp_path).execute()
     assert run.read_identity()["training.precision"] == "fp32"
