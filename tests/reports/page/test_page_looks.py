@@ -16,6 +16,7 @@ from tests.reports.page.conftest import (
     grey,
     press,
     records,
+    save_pictures,
     texts,
     tick,
     visit,
@@ -32,6 +33,19 @@ def test_nothing_is_fetched_and_nothing_complains(opened: webdriver.Chrome) -> N
     assert any(url.startswith("file:") for url in sent)
     assert [url for url in sent if not url.startswith(("file:", "data:"))] == []
     assert sum(url.startswith("file:") for url in sent) == 1
+
+
+def test_long_names_of_images_stay_in_their_column(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    frame = records(["full"], 3)
+    frame["image"] = "a photograph with a long name and a number " + frame["pair"].astype(str)
+    pictures = save_pictures(tmp_path, ["full"], range(3))
+    write(tmp_path / "p.html", "t", frame, [], pictures, [], grey)
+    visit(browser, tmp_path / "p.html")
+    script = "return document.querySelector(arguments[0]).getBoundingClientRect()[arguments[1]]"
+    end = max(browser.execute_script(script, css, "right") for css in ("#pairs", "#search"))
+    assert end < browser.execute_script(script, "#viewer", "left")
 
 
 def test_hostile_names_are_text(opened: webdriver.Chrome) -> None:
