@@ -20,6 +20,7 @@ from bench.cli import (
     report,
     run,
     speed,
+    status,
     study,
 )
 from bench.cli.arguments import Parser
@@ -43,7 +44,7 @@ class Command(Protocol):
 COMMANDS: dict[str, dict[str, Command]] = {
     "train": {"run": run, "ablate": ablate, "compare": compare},
     "measure": {"evaluate": evaluate, "report": report},
-    "look": {"list": listing, "inpaint": inpaint, "study": study},
+    "look": {"list": listing, "status": status, "inpaint": inpaint, "study": study},
     "keep house": {"check": check, "speed": speed},
 }
 """The commands by purpose, as `--help` groups them."""

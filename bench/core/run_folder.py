@@ -102,6 +102,11 @@ class RunFolder:
         return self.path / "state.json"
 
     @property
+    def heartbeat(self) -> Path:
+        """File that tells who works on the run now; it is no result, and goes when it finishes."""
+        return self.path / "heartbeat.json"
+
+    @property
     def lock(self) -> Path:
         """File that a process keeps locked while it works on the run; it outlives the folder."""
         return self.path.with_name(f".{self.name}.lock")

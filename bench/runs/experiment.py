@@ -18,6 +18,7 @@ from bench.config import Config, from_dict, override, to_dict
 from bench.core import device, sums
 from bench.core.errors import UserError
 from bench.core.files import read_json, remove, write_json
+from bench.core.heartbeat import Heartbeat
 from bench.core.references import resolve
 from bench.core.run_folder import RunFolder
 from bench.data.inputs import Inputs
@@ -141,7 +142,8 @@ class Experiment:
             if trainer is not None:
                 trainer.train()
                 run.seal()
-            self._measure(run, bench, mark).keep(run)
+            with Heartbeat(run.heartbeat, "measuring"):
+                self._measure(run, bench, mark).keep(run)
 
     def _measure(self, run: Run, bench: Bench, mark: str) -> Measurement:
         # Loaded from the file: a trained object still runs in the training's precision.

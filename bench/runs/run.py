@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,6 +21,10 @@ DESCRIPTION = frozenset({"identity.json", "config.json", "environment.json"})
 """Files that say what a run is; nothing else in its folder tells if they are damaged."""
 MEASURED = frozenset({"manifest.json", "records.csv", "cost.json", "pictures"})
 """Files and folders that are made again by measuring again."""
+REDO = ".redo"
+"""End of the hidden name of a run that `--redo` makes."""
+PATIENCE = 0.2
+"""Seconds to wait for a lock: `held` has it for the moment of its look."""
 
 
 class Run(RunFolder):
@@ -42,15 +47,24 @@ class Run(RunFolder):
     @property
     def progress(self) -> Progress:
         """How far the run is."""
-        if not self.state.exists():
-            return "absent"
-        found = read_json(self.state)
-        if not isinstance(found, dict) or found.get("state") not in get_args(Progress):
-            raise UserError(
-                f"{self.state} is damaged: it names no state; `run --redo` replaces the run"
-            )
-        progress: Progress = found["state"]
-        return progress
+        return self._read_state()[0]
+
+    @property
+    def failure(self) -> str:
+        """The reason why the run failed, in one line; empty unless it did."""
+        return self._read_state()[1]
+
+    @property
+    def held(self) -> bool:
+        """Whether a process of this machine works on the run; nothing is written to find out."""
+        try:
+            with self.lock.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
 
     @property
     def empty(self) -> bool:
@@ -77,7 +91,7 @@ class Run(RunFolder):
     @property
     def successor(self) -> Run:
         """The run that `--redo` makes in a folder of its own, until it can replace this one."""
-        return Run(self.path.with_name(f".{self.name}.redo"))
+        return Run(self.path.with_name(f".{self.name}{REDO}"))
 
     def begin(
         self, identity: Mapping[str, Any], config: Mapping[str, Any], environment: Mapping[str, Any]
@@ -156,7 +170,7 @@ class Run(RunFolder):
         lock = FileLock(self.lock)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=PATIENCE)
         except Timeout as error:
             raise UserError(
                 f"{self.path} is being worked on by another process; wait for it or stop it"
@@ -181,6 +195,7 @@ class Run(RunFolder):
                 self._set_state("failed", reason)
             raise
         self._set_state("finished")
+        self.heartbeat.unlink(missing_ok=True)
 
     def replace_by(self, other: Run) -> None:
         """Put another run's folder in the place of this one, which is removed at the end.
@@ -198,13 +213,24 @@ class Run(RunFolder):
         return self.path.with_name(f".{self.name}.old")
 
     def _tidy(self) -> None:
-        """Complete an exchange that was killed, and remove half-written files."""
+        """Complete an exchange that was killed; remove half-written files and old heartbeats."""
         if self._predecessor.exists():
             if not self.path.exists():
                 self.successor.path.rename(self.path)
             remove(self._predecessor)
-        for folder in (self.path, self.successor.path):
-            sweep(folder)
+        for run in (self, self.successor):
+            sweep(run.path)
+            run.heartbeat.unlink(missing_ok=True)
+
+    def _read_state(self) -> tuple[Progress, str]:
+        if not self.state.exists():
+            return "absent", ""
+        found = read_json(self.state)
+        if not isinstance(found, dict) or found.get("state") not in get_args(Progress):
+            raise UserError(
+                f"{self.state} is damaged: it names no state; `run --redo` replaces the run"
+            )
+        return found["state"], " ".join(str(found.get("reason", "")).split())
 
     def _set_state(self, state: Progress, reason: str = "") -> None:
         write_json(self.state, {"state": state, "reason": reason})

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from bench.config import Config
 from bench.core.errors import UserError
+from bench.core.heartbeat import Heartbeat
 from bench.core.interrupts import Stopped, stop_requests
 from bench.core.run_folder import RunFolder
 from bench.data.batches import load_batches
@@ -67,6 +68,7 @@ class Trainer:
         average = partial(self.accelerator.reduce, reduction="mean")
         with (
             TrainingLog(self.folder, self.learner.terms, start, active, average) as rows,
+            self._heartbeat(start, active) as heartbeat,
             stop_requests() as request,
         ):
             if checkpoint is None:
@@ -75,6 +77,7 @@ class Trainer:
                 log.info("resuming after step %d of %d", start, self.steps)
                 rows.load(checkpoint, process, self.accelerator.device)
             for step, terms in self._steps(start):
+                heartbeat.step = step
                 rows.add(step, terms, self.config.training.batch_size)
                 self._write_rows(step, rows)
                 stop = any_process(self.accelerator, request.number != 0)
@@ -89,6 +92,10 @@ class Trainer:
         if active:
             weights.write(self.folder.weights, self.network)
         self.accelerator.wait_for_everyone()
+
+    def _heartbeat(self, start: int, active: bool) -> Heartbeat:
+        batch = self.config.training.batch_size
+        return Heartbeat(self.folder.heartbeat, "training", start, self.steps, batch, active)
 
     def _steps(self, start: int) -> Iterator[tuple[int, dict[str, Tensor]]]:
         """Yield (steps done, terms of the last step) from step `start` on; show the progress."""

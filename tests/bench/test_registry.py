@@ -232,11 +232,14 @@ def test_a_config_of_no_preset_has_the_defaults_to_compare_with() -> None:
         find("telea").check(override(Config("mine"), {"lr": 5.0}))
 
 
-@pytest.mark.parametrize("words", ["['list']", "['--help']", "['run', '--help']"])
-def test_list_and_help_do_not_import_torch(words: str) -> None:
+@pytest.mark.parametrize(
+    "words", ["['list']", "['status', 'bench']", "['--help']", "['run', '--help']"]
+)
+def test_list_status_and_help_do_not_import_torch(words: str) -> None:
     code = (
         "import sys\nfrom bench.cli.parser import main\n"
         f"try:\n    main({words})\nexcept SystemExit:\n    pass\n"
         "assert not {'torch', 'pandas', 'matplotlib', 'accelerate'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    root = Path(registry.__file__).parent.parent
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=root)

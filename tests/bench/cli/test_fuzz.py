@@ -122,6 +122,7 @@ FIRST: dict[tuple[str, ...], list[str]] = {
     ("inpaint",): ["--run", "runs/forward-quick-seed0", "--image", "i.png", "--mask", "m.png"],
     ("report",): [],
     ("list",): [],
+    ("status",): [],
     ("check",): ["forward"],
     ("speed",): [],
     ("study", "make"): ["--runs", "runs"],
@@ -131,8 +132,8 @@ FIRST: dict[tuple[str, ...], list[str]] = {
 OFFLINE = ["--download", "false"]
 LAST = {"run": OFFLINE, "ablate": OFFLINE, "compare": OFFLINE, "evaluate": OFFLINE}
 LAST |= {"inpaint": ["--out", "o.png"]}
-LEFT_ALONE = {"-h", "--help-all", "--out", "--to", "--download"}
-"""Options that would leave, write elsewhere or fetch."""
+LEFT_ALONE = {"-h", "--help-all", "--out", "--to", "--download", "--watch"}
+"""Options that would leave, write elsewhere, fetch or never end."""
 NUMBERS = [
     "-1",
     "0",

@@ -26,6 +26,14 @@ def test_a_warning_of_the_learner_is_passed_on_once(caplog: pytest.LogCaptureFix
     assert [r.message for r in caplog.records] == ["step 1: all is lost"]
 
 
+def test_of_several_processes_the_first_has_a_heartbeat() -> None:
+    folder = RunFolder(Path("unused"))
+    trainer = SimpleNamespace(config=preset("quick"), folder=folder, steps=9)
+    for active in (True, False):
+        heartbeat = Trainer._heartbeat(trainer, 4, active)  # type: ignore[arg-type]
+        assert (heartbeat.active, heartbeat.step, heartbeat.steps) == (active, 4, 9)
+
+
 def test_the_budget_is_steps_or_epochs() -> None:
     config = override(preset("paper"), {"epochs": 3, "batch_size": 4})
     assert total_steps(config, images=10) == 8  # 30 images in batches of 4

@@ -1,0 +1,130 @@
+"""How far the runs in a folder are. Reads files alone, and imports no torch."""
+
+from __future__ import annotations
+
+import csv
+import math
+import platform
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from tqdm import tqdm
+
+from bench.core.errors import UserError
+from bench.core.files import read_json
+from bench.core.heartbeat import Beat, read
+from bench.runs.run import REDO, Run, find
+
+State = Literal["running", "stale", "failed", "finished", "damaged"]
+MISSED = 12
+"""Beats that may be missing: clocks differ, and network file systems show files late."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of one run, as far as its files tell; what they do not tell is None or empty."""
+
+    run: str
+    redo: bool
+    """Whether this is the new run of a `--redo`, which has not yet replaced the old one."""
+    state: State
+    note: str = ""
+    """The phase of a running run, or why another one is failed, stale or damaged."""
+    step: int | None = None
+    steps: int | None = None
+    images_per_s: float | None = None
+    seconds_left: float | None = None
+    """Seconds of training that are left; the measurement follows."""
+    psnr: float | None = None
+    """Mean composite PSNR of the last validation, dB."""
+    host: str = ""
+    device: str = ""
+    job: str = ""
+
+
+def survey(root: Path) -> list[Status]:
+    """Return the states of all runs directly below a folder, by name.
+
+    A folder that does not exist is a `UserError`.
+    """
+    if not root.is_dir():
+        raise UserError(f"no folder {root}; give the --out of your runs")
+    redone = [Run(path.parent) for path in root.glob(f".*{REDO}/state.json")]
+    runs = [*find(root), *redone]
+    return [_status(run) for run in sorted(runs, key=lambda run: (_name(run), run.name))]
+
+
+def _status(run: Run) -> Status:
+    name, redo = _name(run), run.name.endswith(REDO)
+    try:
+        beat = None if run.progress == "finished" else read(run.heartbeat)
+        state, note = _state(run, beat)
+    except (UserError, OSError) as error:  # one run that cannot be read hides no other
+        return Status(name, redo, "damaged", str(error))
+    status = Status(name, redo, state, note, psnr=_last_psnr(run), device=_device(run))
+    if beat is None:
+        return status
+    status = replace(status, host=beat.host, job=beat.job)
+    if beat.phase != "training":
+        return status
+    status = replace(status, step=beat.step, steps=beat.steps)
+    if state != "running":
+        return status
+    return replace(status, images_per_s=beat.images_per_s, seconds_left=beat.seconds_left)
+
+
+def _name(run: Run) -> str:
+    """Return the name of a run, or that of the run that a `--redo` replaces."""
+    return run.name.removeprefix(".").removesuffix(REDO)
+
+
+def _state(run: Run, beat: Beat | None) -> tuple[State, str]:
+    """Return the state of a run with the phase or the reason."""
+    progress = run.progress
+    if progress == "finished":
+        return "finished", ""
+    if progress == "failed":
+        return "failed", run.failure
+    silence = _silence(run, beat)
+    if silence:
+        return "stale", silence
+    return "running", beat.phase if beat else "starting"
+
+
+def _silence(run: Run, beat: Beat | None) -> str:
+    """Return what tells that no process works on a run, or nothing."""
+    at_work = Run(run.path.with_name(_name(run))).held  # a `--redo` holds the old run's lock
+    if beat is None:
+        # The work on a run begins without a beat, but not while a `--redo` of it has the lock.
+        begins = at_work and not run.successor.state.exists()
+        return "" if begins else "no process works on it"
+    # Locks of other machines are not seen on every file system.
+    if beat.host == platform.node() and not at_work:
+        return "no process works on it"
+    age = time.time() - beat.time
+    return f"no heartbeat for {duration(age)}" if age > MISSED * beat.period else ""
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as minutes and seconds, with hours where there are any: `1:02:03`."""
+    return tqdm.format_interval(seconds)
+
+
+def _last_psnr(run: Run) -> float | None:
+    try:
+        with run.validation.open(encoding="utf-8", newline="") as file:
+            *_, last = csv.DictReader(file)  # no row at all is a ValueError
+        psnr = float(last["psnr"])
+    except (OSError, ValueError, KeyError, TypeError, csv.Error):
+        return None  # none yet, or damaged: the sums tell of that
+    return psnr if math.isfinite(psnr) else None
+
+
+def _device(run: Run) -> str:
+    try:
+        found = read_json(run.environment)
+    except UserError:
+        return ""
+    return str(found.get("device", "")) if isinstance(found, dict) else ""

@@ -1,0 +1,92 @@
+import json
+import os
+import platform
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from bench.core import heartbeat
+from bench.core.errors import UserError
+from bench.core.heartbeat import Beat, Heartbeat, read
+
+BEAT = Beat("training", "node7", 12, "345", 5.0, 1000.0, 60, 100, 4, 8.0)
+
+
+def test_a_thread_writes_beats_while_the_work_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "PERIOD", 0.01)
+    monkeypatch.setenv("SLURM_JOB_ID", "345")
+    path = tmp_path / "heartbeat.json"
+    with Heartbeat(path, "training", steps=9) as pulse:
+        beat = read(path)
+        assert beat is not None and (beat.step, beat.steps) == (0, 9)
+        assert (beat.host, beat.pid, beat.job) == (platform.node(), os.getpid(), "345")
+        assert beat.period == 0.01
+        pulse.step, deadline = 7, time.monotonic() + 60
+        while beat.step != 7 and time.monotonic() < deadline:  # a long step: only the thread acts
+            beat = read(path)
+            assert beat is not None  # whole at any moment
+        assert beat.step == 7
+    assert not pulse.thread.is_alive()
+    assert [file.name for file in tmp_path.iterdir()] == ["heartbeat.json"]
+
+
+def test_the_last_beat_tells_where_the_work_broke(tmp_path: Path) -> None:
+    path = tmp_path / "heartbeat.json"
+    with pytest.raises(RuntimeError), Heartbeat(path, "training", steps=9) as pulse:
+        pulse.step = 8
+        raise RuntimeError
+    beat = read(path)
+    assert beat is not None and beat.step == 8
+
+
+def test_one_of_several_processes_writes(tmp_path: Path) -> None:
+    with Heartbeat(tmp_path / "heartbeat.json", "training", active=False):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_beat_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    with Heartbeat(tmp_path / "gone" / "heartbeat.json", "measuring"):
+        pass
+    assert not list(tmp_path.iterdir())  # a run's folder that a user removed stays removed
+
+
+def test_the_rate_counts_the_images_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+    pulse = Heartbeat(Path("unused"), "training", step=50, steps=100, batch=4, active=False)
+    assert pulse._now().seconds_left is None  # nothing is known yet
+    pulse.step = 60
+    monkeypatch.setattr(time, "monotonic", lambda: 105.0)
+    beat = pulse._now()
+    assert beat.images_per_s == 8.0  # 40 images in 5 seconds
+    assert beat.seconds_left == 20.0  # 160 images at that rate
+
+
+def test_no_file_is_no_beat(tmp_path: Path) -> None:
+    assert read(tmp_path / "heartbeat.json") is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"step": "60"}, {"time": float("nan")}, {"period": float("inf")}, {"pid": -1},
+     {"step": 10**400}, {"host": None}, {"more": 1}],
+)  # fmt: skip
+def test_a_damaged_heartbeat_is_named(tmp_path: Path, change: dict[str, object]) -> None:
+    path = tmp_path / "heartbeat.json"
+    path.write_text(json.dumps(asdict(BEAT)))
+    assert read(path) == BEAT
+    path.write_text(json.dumps(asdict(BEAT) | change))
+    with pytest.raises(UserError, match=r"heartbeat\.json is damaged"):
+        read(path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "\x00"])
+def test_another_file_is_no_heartbeat(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "heartbeat.json"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"heartbeat\.json"):
+        read(path)
