@@ -17,6 +17,7 @@ from bench.cli import (
     evaluate,
     inpaint,
     listing,
+    pack,
     report,
     run,
     speed,
@@ -43,7 +44,7 @@ class Command(Protocol):
 
 COMMANDS: dict[str, dict[str, Command]] = {
     "train": {"run": run, "ablate": ablate, "compare": compare},
-    "measure": {"evaluate": evaluate, "report": report},
+    "measure": {"evaluate": evaluate, "report": report, "pack": pack},
     "look": {"list": listing, "status": status, "inpaint": inpaint, "study": study},
     "keep house": {"check": check, "speed": speed},
 }

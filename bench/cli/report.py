@@ -14,47 +14,68 @@ from bench.core.errors import UserError
 
 if TYPE_CHECKING:
     from bench.runs.run import Run
+    from bench.runs.sources import Source
 
 EXAMPLES = """examples:
   python -m bench report
+  python -m bench report sweep.zip other.zip /mnt/cluster/runs
   python -m bench report --image photo.png --mask object.png
 """
 
 
 def add_options(parser: Parser) -> None:
-    """Add the folder of runs, and a picture to fill."""
-    parser.usage, parser.epilog = "%(prog)s [options]", EXAMPLES
-    options.add_out(parser)
+    """Add the sources of runs, the folder of the report, and a picture to fill."""
+    parser.usage, parser.epilog = "%(prog)s [SOURCES ...] [options]", EXAMPLES
+    parser.add_argument(
+        "sources",
+        type=Path,
+        nargs="*",
+        metavar="SOURCES",
+        help="folders of runs, runs themselves and files of `pack`, merged (default: --out)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs"),
+        help="folder that gets the report, as report/ (default: runs)",
+    )
     options.add_picture(parser, required=False)
 
 
 def execute(args: argparse.Namespace) -> int:
     """Write the report of every run, and of all runs together."""
-    from bench.runs.run import find, sound
-    from reports import build
+    from bench.runs.sources import opened
 
     if bool(args.image) != bool(args.mask):
         raise UserError("object removal needs both --image and --mask")
-    readable, damaged = sound(find(args.out))
-    finished, unpictured = _pictured(readable, args.out)
+    with opened(args.sources or [args.out]) as sources:
+        return _report(args, sources)
+
+
+def _report(args: argparse.Namespace, sources: Sequence[Source]) -> int:
+    from bench.runs.sources import merged
+    from reports import build
+
+    readable, damaged = merged(sources)
+    finished, unpictured = _pictured(readable)
     left_out = [*damaged, *unpictured]
     if not finished:
-        raise UserError(
-            "; ".join(left_out)
-            or f"no finished run in {args.out}; make one with `python -m bench run`"
-        )
+        raise UserError("; ".join(left_out))
+    shown = _to_fill(finished) if args.image else []
+    unpacked = {run for source in sources if source.packed for run in source.runs}
     for run in finished:
-        build.run_report(run)
+        if run not in unpacked:  # the folder of an unpacked run goes at the end
+            build.run_report(run)
     out = args.out / "report"
     print(f"{build.everything(finished, out)}\ntables and plots: {out}")
     if args.image:
-        print(f"object removal: {_remove_object(args, finished, out / 'removal')}")
+        print(f"object removal: {_remove_object(args, shown, out / 'removal')}")
     for text in left_out:
         print(f"left out: {text}", file=sys.stderr)
     return 2 if left_out else 0
 
 
-def _pictured(runs: Sequence[Run], root: Path) -> tuple[list[Run], list[str]]:
+def _pictured(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
     """Make pictures again that are missing or damaged; return the runs, and those left out.
 
     A run whose test images are gone is reported without pictures, but never with damaged ones.
@@ -63,7 +84,7 @@ def _pictured(runs: Sequence[Run], root: Path) -> tuple[list[Run], list[str]]:
     for run in runs:
         try:
             if run.lacks_pictures():
-                _restore_pictures(run, root)
+                _restore_pictures(run)
         except UserError as error:
             if run.pictures.own.exists():
                 left_out.append(f"{run.name}: its pictures are incomplete or damaged, and {error}")
@@ -73,18 +94,29 @@ def _pictured(runs: Sequence[Run], root: Path) -> tuple[list[Run], list[str]]:
     return kept, left_out
 
 
-def _restore_pictures(run: Run, root: Path) -> None:
+def _restore_pictures(run: Run) -> None:
     from bench.core.device import tune_cpu
 
     tune_cpu()
     from bench.runs.experiment import restore_pictures
 
     print(f"{run.name}: pictures are missing or damaged, and made again", file=sys.stderr)
-    restore_pictures(run, root)
+    restore_pictures(run, run.path.parent)
+
+
+def _to_fill(runs: Sequence[Run]) -> list[Run]:
+    """Return the first run of each method, which stands for all seeds; it must have its weights."""
+    first: dict[str, Run] = {}
+    for run in runs:
+        first.setdefault(run.method, run)
+    for run in first.values():
+        if run.trained and not run.weights.exists():
+            raise UserError(f"{run.name} has no weights to fill --image; use `pack --weights`")
+    return list(first.values())
 
 
 def _remove_object(args: argparse.Namespace, runs: Sequence[Run], out: Path) -> Path:
-    """Fill the user's picture by every run (Fig. 6), and return the figure."""
+    """Fill the user's picture by these runs (Fig. 6), and return the figure."""
     from bench.core.device import choose, tune_cpu
 
     tune_cpu()
@@ -97,9 +129,8 @@ def _remove_object(args: argparse.Namespace, runs: Sequence[Run], out: Path) -> 
     filled: dict[str, Path] = {}
     for run in runs:
         method, config = load_run(run)
-        if method.name not in filled:  # the first seed stands for all
-            network = network_of(method, config, run)
-            output = picture.fill_picture(network, image, mask, choose("auto"))
-            filled[method.name] = picture.save(out / f"{method.name}.png", output)
+        network = network_of(method, config, run)
+        output = picture.fill_picture(network, image, mask, choose("auto"))
+        filled[method.name] = picture.save(out / f"{method.name}.png", output)
     removal(holes, filled, out / "removal.png")
     return out / "removal.png"

@@ -199,13 +199,25 @@ class RunFolder:
     @property
     def results(self) -> list[Path]:
         """The files that the run's numbers and pictures rest on, as far as they are there."""
-        single = [
-            *(self.identity, self.config, self.environment, self.manifest, self.splits),
-            *(self.weights, self.log, self.validation, self.scalars, self.records, self.cost),
-        ]
         pictures = [*self.samples.glob("*.png"), *(self.path / "pictures").glob("*.webp")]
         written = (path for path in sorted(pictures) if not path.name.startswith("."))
-        return [*(path for path in single if path.exists()), *written]
+        return [*(path for path in self._single_results if path.exists()), *written]
+
+    def may_hold(self, name: str) -> bool:
+        """Return whether a file of this relative name would be one of the results."""
+        path = self.path / name
+        if path.parent == self.samples:
+            return path.suffix == ".png"
+        if path.parent == self.path / "pictures":
+            return bool(SAVED.fullmatch(path.name))
+        return path in self._single_results
+
+    @property
+    def _single_results(self) -> tuple[Path, ...]:
+        return (
+            *(self.identity, self.config, self.environment, self.manifest, self.splits),
+            *(self.weights, self.log, self.validation, self.scalars, self.records, self.cost),
+        )
 
     def read_identity(self) -> dict[str, Any]:
         """Read the identity: everything that can change the result."""

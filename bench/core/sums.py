@@ -6,7 +6,7 @@ They lie in the folder as `SHA256SUMS`, which `sha256sum --check SHA256SUMS` rea
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from bench.core.errors import UserError
@@ -84,9 +84,13 @@ def _measured(folder: Path, files: Iterable[Path]) -> dict[str, str]:
     return {file.relative_to(folder).as_posix(): sha256(file) for file in files}
 
 
-def _write(folder: Path, found: dict[str, str]) -> None:
-    lines = (f"{digest}  {name}\n" for name, digest in sorted(found.items()))
-    write_text(folder / FILE, "".join(lines))
+def text(found: Mapping[str, str]) -> str:
+    """Return the text of a file of sums, from digests by relative name."""
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(found.items()))
+
+
+def _write(folder: Path, found: Mapping[str, str]) -> None:
+    write_text(folder / FILE, text(found))
 
 
 def _problem(folder: Path, name: str, digest: str | None) -> str:

@@ -121,6 +121,7 @@ FIRST: dict[tuple[str, ...], list[str]] = {
     ("evaluate",): ["--run", "runs/forward-quick-seed0", "--device", "cpu"],
     ("inpaint",): ["--run", "runs/forward-quick-seed0", "--image", "i.png", "--mask", "m.png"],
     ("report",): [],
+    ("pack",): ["runs", "--out", "s.zip"],
     ("list",): [],
     ("status",): [],
     ("check",): ["forward"],
