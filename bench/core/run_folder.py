@@ -201,7 +201,7 @@ class RunFolder:
         """The files that the run's numbers and pictures rest on, as far as they are there."""
         pictures = [*self.samples.glob("*.png"), *(self.path / "pictures").glob("*.webp")]
         written = (path for path in sorted(pictures) if not path.name.startswith("."))
-        return [*(path for path in self._single_results if path.exists()), *written]
+        return [*(path for path in self._single_results() if path.exists()), *written]
 
     def may_hold(self, name: str) -> bool:
         """Return whether a file of this relative name would be one of the results."""
@@ -210,14 +210,13 @@ class RunFolder:
             return path.suffix == ".png"
         if path.parent == self.path / "pictures":
             return bool(SAVED.fullmatch(path.name))
-        return path in self._single_results
+        return path in self._single_results()
 
-    @property
-    def _single_results(self) -> tuple[Path, ...]:
-        return (
+    def _single_results(self) -> list[Path]:
+        return [
             *(self.identity, self.config, self.environment, self.manifest, self.splits),
             *(self.weights, self.log, self.validation, self.scalars, self.records, self.cost),
-        )
+        ]
 
     def read_identity(self) -> dict[str, Any]:
         """Read the identity: everything that can change the result."""

@@ -21,8 +21,7 @@ RECORDS = "full-quick-seed0/records.csv"
 
 @pytest.fixture
 def runs(tmp_path: Path) -> list[Run]:
-    """Two finished runs with more files than a report needs: weights, checkpoints, a table, and
-    inputs of a pair of which neither has an output."""
+    """Two finished runs, and files that no report needs, such as inputs of an undrawn pair."""
     found = [write_run(tmp_path / "runs", name, pairs=[0]) for name in ("full", "pconv")]
     shared = write_run(tmp_path / "other", "full", pairs=[0, 6])
     shutil.copytree(shared.pictures.shared, found[0].pictures.shared, dirs_exist_ok=True)
@@ -87,6 +86,8 @@ def test_the_same_runs_give_the_same_bytes(runs: list[Run], packed: Path, tmp_pa
         file.chmod(0o700)
     pack(runs[::-1], tmp_path / "other.zip")
     assert (tmp_path / "other.zip").read_bytes() == packed.read_bytes()
+    with ZipFile(packed) as archive:
+        assert {entry.date_time[0] for entry in archive.infolist()} == {1980}
 
 
 def test_only_finished_and_undamaged_runs_can_be_packed(tmp_path: Path) -> None:
