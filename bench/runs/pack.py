@@ -206,6 +206,9 @@ def _damage(folder: Path, runs: Iterable[Run]) -> Iterator[str]:
         try:
             if run.progress != "finished":
                 yield f"{run.name} in it is not finished"
+            for name in sums.read(run.path):
+                if not run.may_hold(name):  # or files outside the folder would be read
+                    yield f"the sums of {run.name} in it name {name!r}"
             for name, problem in sums.damaged(run.path, run.results).items():
                 yield f"{run.name}/{name} in it {problem}"
             if run.lacks_pictures():

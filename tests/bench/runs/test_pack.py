@@ -260,6 +260,11 @@ def lead_out(folder: Path) -> None:
     run.seal()
 
 
+def sum_what_lies_outside(folder: Path) -> None:
+    with (folder / "full-quick-seed0" / sums.FILE).open("a") as file:
+        file.write(f"{'0' * 64}  ../../outside\n")
+
+
 def drop(name: str) -> Callable[[Path], None]:
     return lambda folder: (folder / name).unlink()
 
@@ -279,6 +284,7 @@ def drop(name: str) -> Callable[[Path], None]:
         (lambda folder: (folder / "pconv-quick-seed0" / "log.csv").touch(), "has no sum"),
         (unfinish, "full-quick-seed0 in it is not finished"),
         (lead_out, "names no test pairs"),
+        (sum_what_lies_outside, "sums of full-quick-seed0 in it name '../../outside'"),
     ],
 )
 def test_a_changed_pack_is_refused(
