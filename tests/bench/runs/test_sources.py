@@ -7,6 +7,7 @@ import pytest
 
 from bench.core.errors import UserError
 from bench.core.files import read_json, write_json
+from bench.evaluation import records
 from bench.runs.pack import pack
 from bench.runs.run import Run
 from bench.runs.sources import merged, opened, runs_at
@@ -45,6 +46,9 @@ def test_what_is_unpacked_is_removed(tmp_path: Path) -> None:
 def test_equal_copies_are_one_run(tmp_path: Path) -> None:
     run = write_run(tmp_path / "a", "full")
     shutil.copytree(tmp_path / "a", tmp_path / "b")
+    slower = Run(tmp_path / "b" / run.name)
+    records.write(slower.records, records.read([run.records]).assign(seconds=9.0))
+    slower.seal()
     places = [tmp_path / "a", packed(tmp_path, run), tmp_path / "b" / run.name, tmp_path / "a"]
     assert named(places) == ([run.name], [])
 
