@@ -48,7 +48,8 @@ def run_report(run: RunFolder) -> str:
     write_text(run.path / "table.md", text)
     plots.metric_by_bucket(summary, title, plot_of(run))
     shown = {name: run.pictures}
-    figures.grid(shown, frame, figures.first_pairs(shown, frame, 2), grid_of(run))
+    if not figures.grid(shown, frame, figures.first_pairs(shown, frame, 2), grid_of(run)):
+        grid_of(run).unlink(missing_ok=True)  # it would show pictures that the run has no more
     if run.log.exists():
         plots.training_curves(*_logs(run), run.name, run.path / "curves.png")
     return text
@@ -62,6 +63,12 @@ def plot_of(run: RunFolder) -> Path:
 def grid_of(run: RunFolder) -> Path:
     """Return the path of one run's grid of pictures."""
     return run.path / "grid.png"
+
+
+def places(run: RunFolder) -> str:
+    """Return lines that say where one run's plot and its grid of pictures are, as far as there."""
+    files = {"plot": plot_of(run), "pictures": grid_of(run)}
+    return "\n".join(f"{what}: {file}" for what, file in files.items() if file.exists())
 
 
 def ablation(runs: Sequence[RunFolder], out: Path) -> str:

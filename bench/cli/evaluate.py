@@ -38,5 +38,5 @@ def execute(args: argparse.Namespace) -> int:
 
     folder = evaluate_weights(method, config, file, args.out, start if args.run else None)
     print(f"\n{build.run_report(folder)}")
-    print(f"plot: {build.plot_of(folder)}\npictures: {build.grid_of(folder)}")
+    print(build.places(folder))
     return 0

@@ -39,5 +39,5 @@ def execute(args: argparse.Namespace) -> int:
     finished = Experiment(method, config, args.out).execute(args.redo)
     if is_first():
         print(f"\n{build.run_report(finished)}")
-        print(f"plot: {build.plot_of(finished)}\npictures: {build.grid_of(finished)}")
+        print(build.places(finished))
     return 0

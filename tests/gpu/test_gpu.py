@@ -21,6 +21,7 @@ from bench.registry import TrainedNetwork, discover, find, reference
 from bench.runs.experiment import Experiment, inputs_of
 from bench.training.checkpoints import Checkpoints
 from bench.training.log import TrainingLog
+from bench.training.precision import Precision
 from bench.training.processes import make_accelerator
 from tests.conftest import lesson
 
@@ -37,11 +38,11 @@ def small(name: str, **changes: object) -> Config:
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("name", TRAINABLE)
-def test_three_steps_lower_the_loss(gpu: torch.device, name: str, precision: str) -> None:
+def test_three_steps_lower_the_loss(gpu: torch.device, name: str, precision: Precision) -> None:
     method = find(name)
     assert isinstance(method, TrainedNetwork)
-    config = override(small(name, precision=precision), method.objective)
-    accelerator = make_accelerator(config)
+    config = override(small(name), method.objective)
+    accelerator = make_accelerator(config, precision)
     assert accelerator.device == gpu
     network = method.build(config.model)
     learner = resolve(method.learner)(network, config, accelerator, config.training.steps)

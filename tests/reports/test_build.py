@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -241,3 +242,7 @@ def test_one_run_is_written_into_its_folder(tmp_path: Path) -> None:
     text = build.run_report(run)
     assert (run.path / "table.md").read_text() == text and "| forward" in text
     assert {"plot.png", "grid.png", "curves.png"} <= {p.name for p in run.path.iterdir()}
+    assert build.places(run) == f"plot: {run.path / 'plot.png'}\npictures: {run.path / 'grid.png'}"
+    shutil.rmtree(run.pictures.own)
+    build.run_report(run)
+    assert build.places(run) == f"plot: {run.path / 'plot.png'}"
