@@ -173,6 +173,13 @@ class Training:
     validate_every: int = option(
         1000, "steps between validations", identity=False, least=1, most=MOST_STEPS
     )
+    checkpoint_minutes: float = option(
+        5.0,
+        "minutes after which a checkpoint is written, if no step of --checkpoint-every came first",
+        identity=False,
+        above=0,
+        most=1e6,
+    )
     checkpoint_every: int = option(
         1000, "steps between checkpoints", identity=False, least=1, most=MOST_STEPS
     )

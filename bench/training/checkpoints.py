@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,8 @@ class Checkpoints:
 
     def __init__(self, folder: RunFolder, accelerator: Accelerator) -> None:
         self.folder, self.accelerator = folder.checkpoints, accelerator
+        self.written = time.monotonic()
+        """When the last one was written, or this process began, on the clock of `time`."""
 
     def write(self, step: int, rows: TrainingLog) -> None:
         """Write a checkpoint under another name and rename it, so that it is whole or absent."""
@@ -55,6 +58,7 @@ class Checkpoints:
                 sync(self.folder)
             for old in self.complete()[:-KEPT]:
                 remove(old)
+        self.written = time.monotonic()
 
     def complete(self) -> list[Path]:
         """Return the folders of all complete checkpoints, oldest first."""

@@ -16,6 +16,7 @@ from accelerate import (
 )
 from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast_object_list
+from torch import Tensor
 
 from bench.config import Config
 from bench.core import device
@@ -88,9 +89,10 @@ def telling_others(accelerator: Processes) -> Iterator[None]:
         raise
 
 
-def any_process(accelerator: Accelerator, flag: bool) -> bool:
-    """Return whether the flag is set in any process; every process must ask."""
+def any_process(accelerator: Accelerator, *flags: bool) -> list[bool]:
+    """Return which flags are set in any process; every process must ask."""
     if accelerator.num_processes == 1:
-        return flag
-    flags = torch.tensor(float(flag), device=accelerator.device)
-    return bool(accelerator.reduce(flags, reduction="sum") > 0)  # type: ignore[operator]
+        return list(flags)
+    counts = torch.tensor(flags, dtype=torch.float32, device=accelerator.device)
+    total: Tensor = accelerator.reduce(counts, reduction="sum")
+    return [count > 0 for count in total.tolist()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -53,6 +54,7 @@ class Trainer:
         self.steps = total_steps(config, len(inputs.train.photos))
         self.learner = learner(network, config, accelerator, self.steps)
         self.checkpoints = Checkpoints(folder, accelerator)
+        self.minutes = config.training.checkpoint_minutes
         self.network = network
         self.warned = False
 
@@ -80,8 +82,9 @@ class Trainer:
                 heartbeat.step = step
                 rows.add(step, terms, self.config.training.batch_size)
                 self._write_rows(step, rows)
-                stop = any_process(self.accelerator, request.number != 0)
-                if stop or _due(step, self.config.training.checkpoint_every, self.steps):
+                late = time.monotonic() - self.checkpoints.written > 60 * self.minutes
+                stop, late = any_process(self.accelerator, request.number != 0, late)
+                if stop or late or _due(step, self.config.training.checkpoint_every, self.steps):
                     self.checkpoints.write(step, rows)
                 if stop:
                     raise Stopped(

@@ -253,6 +253,16 @@ def test_other_test_pairs_ask_for_no_other_training(
         Experiment(find("no-gan"), override(config, {"lr": 0.1}), tmp_path).execute()
 
 
+@pytest.mark.parametrize(("minutes", "steps"), [(1e-9, [2, 3]), (60.0, [3])])
+def test_a_checkpoint_is_written_after_some_minutes(
+    tmp_path: Path, minutes: float, steps: list[int]
+) -> None:
+    """Two are kept; without the minutes there is the one of the last step."""
+    config = override(preset("quick"), SMALL | {"checkpoint_minutes": minutes})
+    run = Experiment(find("no-gan"), config, tmp_path).execute()
+    assert sorted(int(path.name) for path in run.checkpoints.iterdir()) == steps
+
+
 def test_more_pictures_are_drawn_without_measuring_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
