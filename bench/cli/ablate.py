@@ -6,11 +6,12 @@ import argparse
 
 from bench.cli import methods, options
 from bench.cli.arguments import Parser
+from bench.config import override
 from bench.core.rank import is_first
 
 EXAMPLES = """examples:
   python -m bench ablate
-  python -m bench ablate --variants full,forward --seed 1
+  python -m bench ablate --variants full,forward --seeds 0,1,2
 """
 
 
@@ -18,7 +19,7 @@ def add_options(parser: Parser) -> None:
     """Add the choice of variants and the whole config."""
     parser.usage, parser.epilog = "%(prog)s [options]", EXAMPLES
     parser.add_argument("--variants", help="comma-separated names; default: all of them")
-    parser.add_argument("--redo", action="store_true", help="replace runs that are there")
+    options.add_sweep(parser)
     options.add_config(parser)
 
 
@@ -29,12 +30,13 @@ def execute(args: argparse.Namespace) -> int:
     else:
         variants = methods.named(methods.names_in(args.variants, "--variants"), "variant")
     config = options.config(args)
+    configs = [override(config, {"seed": seed}) for seed in methods.seeds(args, config)]
     from bench.core.device import tune_cpu
 
     tune_cpu()
     from reports import build
 
-    runs, failed = methods.run_all(variants, config, args)
+    runs, failed = methods.run_all(variants, configs, args)
     if runs and is_first():
         out = args.out / "ablation"
         print(f"\n{build.ablation(runs, out)}\ntable and plots: {out}")

@@ -7,6 +7,7 @@ from functools import partial
 
 from bench.cli import methods, options
 from bench.cli.arguments import Parser
+from bench.config import override
 from bench.core.rank import is_first
 
 EXAMPLES = """examples:
@@ -21,7 +22,7 @@ def add_options(parser: Parser) -> None:
     parser.add_argument(
         "--methods", help="comma-separated names; default: the paper's method and all baselines"
     )
-    parser.add_argument("--redo", action="store_true", help="replace runs that are there")
+    options.add_sweep(parser)
     options.add_config(parser)
 
 
@@ -34,13 +35,14 @@ def execute(args: argparse.Namespace) -> int:
     else:
         compared = methods.named(methods.names_in(args.methods, "--methods"))
     config = options.config(args)
+    configs = [override(config, {"seed": seed}) for seed in methods.seeds(args, config)]
     from bench.core.device import tune_cpu
 
     tune_cpu()
     from bench.profiling import cost
     from reports import build
 
-    runs, failed = methods.run_all(compared, config, args)
+    runs, failed = methods.run_all(compared, configs, args)
     if runs and is_first():
         for run in runs:
             methods.attempt(run.name, partial(cost.of_run, run), failed)

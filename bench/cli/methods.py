@@ -14,7 +14,7 @@ from bench.config import Config, Model, flag_of
 from bench.core.errors import UserError
 from bench.core.rank import is_first
 from bench.presets import changes
-from bench.registry import Family, ImportedWeights, Method, discover, find
+from bench.registry import Family, ImportedWeights, Method, TrainedNetwork, discover, find
 
 if TYPE_CHECKING:
     from bench.runs.run import Run
@@ -70,22 +70,45 @@ def of_family(family: Family) -> list[Method]:
     return [method for method in methods if not isinstance(method, ImportedWeights)]
 
 
+def seeds(args: argparse.Namespace, config: Config) -> list[int]:
+    """Return the seeds of --seeds, or the one of the config."""
+    if args.seeds is None:
+        return [config.training.seed]
+    if "seed" in given(args):
+        raise UserError("--seed and --seeds: give only one of them")
+    names = names_in(args.seeds, "--seeds")
+    if not all(name.isascii() and name.isdigit() for name in names):
+        raise UserError(f"--seeds {args.seeds}: give whole numbers separated by commas, as in 0,1")
+    if len(set(map(int, names))) < len(names):
+        raise UserError(f"--seeds {args.seeds}: a seed stands there twice")
+    return [int(name) for name in names]
+
+
 def run_all(
-    methods: Sequence[Method], config: Config, args: argparse.Namespace
+    methods: Sequence[Method], configs: Sequence[Config], args: argparse.Namespace
 ) -> tuple[list[Run], list[str]]:
     """Run methods one after the other; return the runs, and what went wrong with the others.
 
-    Each method gets the options that concern it, and failure of one does not stop the others.
+    The configs differ in their seeds: all methods run under the first, then those that are trained
+    under the others. Each gets the options that concern it, and failure of one does not stop the
+    others.
     """
     from bench.runs.experiment import Experiment
     from reports import build
 
     runs: list[Run] = []
     failed: list[str] = []
-    for number, method in enumerate(methods, 1):
-        print(f"[{number}/{len(methods)}] {method.name}", file=sys.stderr)
+    work = [
+        (method, config)
+        for config in configs
+        for method in methods
+        if isinstance(method, TrainedNetwork) or config == configs[0]
+    ]
+    for number, (method, config) in enumerate(work, 1):
+        name = f"{method.name}, seed {config.training.seed}" if configs[1:] else method.name
+        print(f"[{number}/{len(work)}] {name}", file=sys.stderr)
         experiment = Experiment(method, method.relevant(config), args.out)
-        run = attempt(method.name, partial(experiment.execute, args.redo), failed)
+        run = attempt(name, partial(experiment.execute, args.redo), failed)
         if run is not None:
             runs.append(run)
     if is_first():

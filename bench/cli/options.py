@@ -15,8 +15,8 @@ from bench.registry import Family
 
 FIRST = (
     "--variant", "--baseline", "--variants", "--methods", "--run", "--weights", "--preset", "--out",
-    "--images", "--test-images", "--masks", "--data-root", "--seed", "--steps", "--batch-size",
-    "--device", "--redo",
+    "--images", "--test-images", "--masks", "--data-root", "--seed", "--seeds", "--steps",
+    "--batch-size", "--device", "--redo",
 )  # fmt: skip
 """The options that people use first: those that the short help of a command shows."""
 
@@ -80,6 +80,12 @@ def add_out(parser: Parser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("runs"), help="folder of runs (default: runs)"
     )
+
+
+def add_sweep(parser: Parser) -> None:
+    """Add the options of commands that make many runs, but for those of the config."""
+    parser.add_argument("--seeds", help="comma-separated seeds, one training each; default: --seed")
+    parser.add_argument("--redo", action="store_true", help="replace runs that are there")
 
 
 def add_device(parser: Parser) -> None:

@@ -146,6 +146,19 @@ def test_ablate_runs_skips_and_prints_the_papers_numbers_apart(
     }
 
 
+def test_several_seeds_train_each_network_under_each_and_run_algorithms_once(
+    run: Run, tmp_path: Path, tiny: list[str]
+) -> None:
+    words = ["compare", "--methods", "no-gan,mean-colour", "--seeds", "3, 4", *tiny]
+    code, out, err = run(*words, "--lpips", "off", "--out", tmp_path)
+    assert code == 0 and "over 2 images and 1-2 seeds" in out
+    progress = [line for line in err.splitlines() if line.startswith("[")]
+    assert progress == ["[1/3] no-gan, seed 3", "[2/3] mean-colour, seed 3", "[3/3] no-gan, seed 4"]
+    assert {path.parent.name for path in tmp_path.glob("*/state.json")} == {
+        "no-gan-quick-seed3", "no-gan-quick-seed4", "mean-colour-quick"
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (37, 90), (130, 64)])
 def test_inpaint_fills_any_size_and_keeps_known_pixels(
     run: Run, finished: Path, tmp_path: Path, height: int, width: int
@@ -243,6 +256,11 @@ def test_inpaint_refuses_what_cannot_be_filled(run: Run, finished: Path, tmp_pat
         (["ablate", "--variants", ""], "--variants '' lacks a name"),
         (["ablate", "--variants", "full,,forward"], "--variants 'full,,forward' lacks a name"),
         (["compare", "--methods", ""], "--methods '' lacks a name"),
+        (["ablate", "--seeds", "0,,1"], "--seeds '0,,1' lacks a name"),
+        (["ablate", "--seeds", "0,one"], "--seeds 0,one: give whole numbers separated by commas"),
+        (["ablate", "--seeds", "1,0,01"], "--seeds 1,0,01: a seed stands there twice"),
+        (["compare", "--seeds", "0,1", "--seed", "2"], "--seed and --seeds: give only one of them"),
+        (["ablate", "--seeds", "99999999999999999999"], "--seed is 99999999999999999999; it must"),
         (["compare", "--methods", ","], "--methods ',' lacks a name"),
         (["run", "--variant", "full", "--references", ","], "--references ,: a name is missing"),
         (["run", "--variant", "full", "--images", ""], "unknown image source ''"),
