@@ -218,7 +218,12 @@ def evaluate_weights(
     inputs = inputs_of(config, root)
     bench = Bench.prepare(config, inputs)
     digest, manifest = weights.file_hash(file), inputs.test.manifest
-    identity = {"method": method.name, "weights": digest, "test pairs": manifest.hash}
+    identity = {
+        "method": method.name,
+        "weights": digest,
+        "test pairs": manifest.hash,
+        "evaluation.compile": config.evaluation.compile,
+    }
     name = f"{method.name}-{digest[:8]}-on-{manifest.hash[:8]}"
     folder = RunFolder(root / "evaluations" / name)
     manifest.save(folder.manifest)

@@ -155,6 +155,22 @@ def test_a_run_trained_in_bf16_is_measured_in_single_precision(tmp_path: Path) -
     assert values[0].equals(values[1])
 
 
+def test_compiled_weights_are_another_measurement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[torch.nn.Module] = []
+    monkeypatch.setattr(torch, "compile", lambda network, **_: compiled.append(network) or network)
+    config = override(preset("quick"), SMALL)
+    run = Experiment(find("no-gan"), config, tmp_path).execute()
+    other = override(config, {"compile": "on"})
+    folders = [evaluate_weights(find("no-gan"), c, run.weights, tmp_path / c.evaluation.compile, c)
+               for c in (config, other)]  # fmt: skip
+    marks = [set(records.read([f.records])["fingerprint"]) for f in folders]
+    assert len(compiled) == 1 and marks[0].isdisjoint(marks[1])
+    with pytest.raises(UserError, match=r"--compile has no effect|without effect"):
+        find("telea").check(other)
+
+
 def test_a_run_is_loaded_with_its_method_and_config(tmp_path: Path) -> None:
     config = override(preset("quick"), SMALL)
     run = Experiment(find("3x3"), config, tmp_path).execute()
