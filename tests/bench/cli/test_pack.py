@@ -126,7 +126,7 @@ def test_mistakes_end_with_code_2_and_one_line(
     monkeypatch.chdir(tmp_path)
     other = tmp_path / "other"
     if "OTHER" in words:
-        shutil.copytree(sweep / "telea-quick", other / "telea-quick")
+        shutil.copytree(sweep, other)
         copy = Finished(other / "telea-quick")
         measured = records.read([copy.records])
         records.write(copy.records, measured.assign(value=measured["value"] + 1))
