@@ -19,6 +19,7 @@ from bench.data.photos import load_photos
 from bench.evaluation import records
 from bench.evaluation.album import Album, PictureWriter, save_picture
 from bench.evaluation.evaluator import Evaluator, mean_psnr, measure
+from bench.evaluation.fill import fill
 from bench.evaluation.metrics import lpips, metric
 from bench.evaluation.metrics.metric import all_metrics, find
 from bench.evaluation.picture import fill_picture
@@ -257,6 +258,20 @@ def test_mean_psnr_is_that_of_the_composite_and_restores_the_mode(
     assert found == pytest.approx(composite["value"].mean(), abs=1e-9)
     assert network.training is training
     assert not any(was_training for _, was_training, _ in network.calls)
+
+
+class Strides(nn.Module):
+    """Notes the distance of channels in memory."""
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        self.seen = image.stride(1), mask.stride(1)
+        return image
+
+
+def test_networks_get_images_and_masks_in_the_layout_of_their_weights() -> None:
+    network = Strides()
+    fill(network, torch.rand(2, 3, 8, 8), torch.ones(2, 1, 8, 8))
+    assert network.seen == (1, 1)
 
 
 class Echo(nn.Module):

@@ -294,6 +294,14 @@ def test_more_pictures_are_drawn_without_measuring_again(
     assert all(path.read_bytes() == content for path, content in first.items())
 
 
+def test_pictures_that_are_drawn_again_are_all_that_the_run_had(tmp_path: Path) -> None:
+    config = override(preset("quick"), SMALL | {"pairs": 3, "pictures": "all"})
+    run = Experiment(find("no-gan"), config, tmp_path).execute()
+    run.pictures.file(5, "output").write_bytes(b"damaged")
+    Experiment(find("no-gan"), override(config, {"pictures": "1"}), tmp_path).execute()
+    assert len(run.pictures.complete) == 12 and not run.lacks_pictures()
+
+
 def test_inputs_are_saved_once_for_all_runs(tmp_path: Path) -> None:
     config = override(preset("quick"), SMALL)
     runs = [Experiment(find(name), config, tmp_path).execute() for name in ("no-gan", "3x3")]

@@ -76,6 +76,18 @@ def test_what_killed_processes_left_goes_with_the_lock(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir() if p != run.path] == [".r.lock"]
 
 
+def test_a_picture_that_is_no_longer_drawn_has_no_sum(tmp_path: Path) -> None:
+    run = Run(tmp_path / "r")
+    run.begin({"method": "m", "test pairs": "p"}, {}, {})
+    run.pictures.own.mkdir()
+    with run.working():
+        for pair in (0, 1):
+            run.pictures.file(pair, "output").touch()
+    run.pictures.file(1, "output").unlink()
+    run.seal_pictures()
+    assert run.pictured == {0} and run.damaged() == {}
+
+
 def test_a_run_is_replaced_by_its_successor(tmp_path: Path) -> None:
     run = finished(tmp_path / "r")
     with run.locked():

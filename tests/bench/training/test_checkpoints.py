@@ -50,6 +50,12 @@ def training(tmp_path: Path) -> Training:
     return training
 
 
+def test_the_clock_starts_again_with_each_checkpoint(training: Training) -> None:
+    before = training.checkpoints.written
+    training.step(4)
+    assert training.checkpoints.written > before
+
+
 def test_two_are_kept_and_the_newest_is_loaded(training: Training) -> None:
     assert [p.name for p in training.checkpoints.complete()] == ["00000002", "00000003"]
     newest = training.checkpoints.newest()
