@@ -26,11 +26,12 @@ MAY_IMPORT = {
     "bench.evaluation": DATA | {"bench.networks"},
     "bench.training": MEASURING,
     "bench.runs": ENGINE,
+    "bench.sweeps": ENGINE | {"bench.runs", "bench.profiling"},
     "bench.profiling": ENGINE | {"bench.runs"},
     "bench.conformance": ENGINE,
     "bench.cli": ENGINE
-    | {"bench", "bench.runs", "bench.profiling", "bench.conformance", "reports", "reports.tables"}
-    | {"reports.study"},
+    | {"bench", "bench.runs", "bench.sweeps", "bench.profiling", "bench.conformance"}
+    | {"reports", "reports.tables", "reports.study"},
     "bench.__main__": {"bench.cli", "bench.core"},
     "variants": METHODS,
     "baselines": METHODS,

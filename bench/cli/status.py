@@ -16,7 +16,7 @@ from bench.cli.arguments import Parser
 from bench.core.interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
-    from bench.runs.status import Status
+    from bench.sweeps.status import Status
 
 EXAMPLES = """examples:
   python -m bench status
@@ -49,7 +49,7 @@ def add_options(parser: Parser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Print a table of all runs."""
-    from bench.runs.status import survey
+    from bench.sweeps.status import survey
 
     if args.watch:
         return _watch(args.folder)
@@ -64,7 +64,7 @@ def execute(args: argparse.Namespace) -> int:
 
 def _watch(folder: Path) -> int:
     """Print the table every few seconds; Ctrl-C ends it with a line end."""
-    from bench.runs.status import survey
+    from bench.sweeps.status import survey
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -84,7 +84,7 @@ def _table(found: Sequence[Status], folder: Path) -> str:
 
 
 def _row(status: Status) -> list[str]:
-    from bench.runs.status import duration
+    from bench.sweeps.status import duration
 
     numbers = [
         None if status.steps is None else f"{status.step}/{status.steps}",

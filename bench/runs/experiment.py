@@ -24,6 +24,7 @@ from bench.core.run_folder import RunFolder
 from bench.data.inputs import Inputs
 from bench.networks import weights
 from bench.registry import Algorithm, ImportedWeights, Method, TrainedNetwork
+from bench.runs.case import Case
 from bench.runs.environment import environment
 from bench.runs.identity import fingerprint, measurement, method_code, relevant_options
 from bench.runs.measurement import Bench, Measurement
@@ -43,20 +44,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Experiment:
-    """One method under one config; its run lies in the folder `root`."""
-
-    method: Method
-    config: Config
-    root: Path
-
-    @property
-    def run(self) -> Run:
-        """The run, whose folder is named by method, preset and seed."""
-        name = f"{self.method.name}-{self.config.preset}"
-        if isinstance(self.method, TrainedNetwork):  # an algorithm gives the same under any seed
-            name += f"-seed{self.config.training.seed}"
-        return Run(self.root / name)
+class Experiment(Case):
+    """A case that is carried out."""
 
     def execute(self, redo: bool = False) -> Run:
         """Return the finished run: skipped if it is there, resumed if it was begun, else made.

@@ -16,7 +16,7 @@ from bench.core.errors import UserError
 from bench.core.files import write_json
 from bench.core.heartbeat import Beat, Heartbeat
 from bench.runs.run import Run
-from bench.runs.status import MISSED, Status, survey
+from bench.sweeps.status import MISSED, Status, survey
 
 
 def begun(path: Path) -> Run:

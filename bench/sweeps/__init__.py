@@ -1,0 +1,1 @@
+"""Sweeps: many runs that one command or file describes, and the launchers that carry them out."""
