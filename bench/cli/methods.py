@@ -1,25 +1,17 @@
-"""Which methods a command is about, and running several of them."""
+"""Which methods a command is about, and under which seeds."""
 
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, get_args
+from typing import get_args
 
 from bench.cli.options import given
 from bench.config import Config, Model, flag_of
 from bench.core.errors import UserError
-from bench.core.rank import is_first
 from bench.presets import changes
-from bench.registry import Family, ImportedWeights, Method, TrainedNetwork, discover, find
-
-if TYPE_CHECKING:
-    from bench.runs.run import Run
-
-Result = TypeVar("Result")
+from bench.registry import Family, ImportedWeights, Method, discover, find
 
 
 def chosen(args: argparse.Namespace) -> Method | None:
@@ -82,58 +74,6 @@ def seeds(args: argparse.Namespace, config: Config) -> list[int]:
     if len(set(map(int, names))) < len(names):
         raise UserError(f"--seeds {args.seeds}: a seed stands there twice")
     return [int(name) for name in names]
-
-
-def run_all(
-    methods: Sequence[Method], configs: Sequence[Config], args: argparse.Namespace
-) -> tuple[list[Run], list[str]]:
-    """Run methods one after the other; return the runs, and what went wrong with the others.
-
-    The configs differ in their seeds: all methods run under the first, then those that are trained
-    under the others. Each gets the options that concern it, and failure of one does not stop the
-    others.
-    """
-    from bench.runs.experiment import Experiment
-    from reports import build
-
-    runs: list[Run] = []
-    failed: list[str] = []
-    work = [
-        (method, config)
-        for config in configs
-        for method in methods
-        if isinstance(method, TrainedNetwork) or config == configs[0]
-    ]
-    for number, (method, config) in enumerate(work, 1):
-        name = f"{method.name}, seed {config.training.seed}" if configs[1:] else method.name
-        print(f"[{number}/{len(work)}] {name}", file=sys.stderr)
-        experiment = Experiment(method, method.relevant(config), args.out)
-        run = attempt(name, partial(experiment.execute, args.redo), failed)
-        if run is not None:
-            runs.append(run)
-    if is_first():
-        for run in runs:
-            attempt(run.name, partial(build.run_report, run), failed)
-    return runs, failed
-
-
-def attempt(name: str, work: Callable[[], Result], failed: list[str]) -> Result | None:
-    """Do some work for a method; what goes wrong is added to `failed` and stops nothing else."""
-    try:
-        return work()
-    except UserError as error:
-        failed.append(f"{name}: {error}")
-    # A method is anybody's code and may fail in any way.
-    except (Exception, SystemExit) as error:
-        failed.append(f"{name}: {type(error).__name__}: {' '.join(str(error).splitlines())}")
-    return None
-
-
-def report_failed(failed: Sequence[str]) -> int:
-    """Print what failed, and return the exit code."""
-    for text in failed:
-        print(f"failed: {text}", file=sys.stderr)
-    return 2 if failed else 0
 
 
 def weights(args: argparse.Namespace, start: Config) -> tuple[Method, Config, Path]:

@@ -16,7 +16,7 @@ from bench.registry import Family
 FIRST = (
     "--variant", "--baseline", "--variants", "--methods", "--run", "--weights", "--preset", "--out",
     "--images", "--test-images", "--masks", "--data-root", "--seed", "--seeds", "--steps",
-    "--batch-size", "--device", "--redo",
+    "--batch-size", "--device", "--redo", "--name", "--config", "--launcher", "--dry-run",
 )  # fmt: skip
 """The options that people use first: those that the short help of a command shows."""
 
@@ -82,10 +82,14 @@ def add_out(parser: Parser) -> None:
     )
 
 
-def add_sweep(parser: Parser) -> None:
-    """Add the options of commands that make many runs, but for those of the config."""
-    parser.add_argument("--seeds", help="comma-separated seeds, one training each; default: --seed")
-    parser.add_argument("--redo", action="store_true", help="replace runs that are there")
+def add_name(parser: Parser) -> None:
+    """Add --name, which tells runs of one method, preset and seed apart."""
+    parser.add_argument(
+        "--name",
+        default="",
+        metavar="TAG",
+        help="word in the names of the runs, for those that differ in an option",
+    )
 
 
 def add_device(parser: Parser) -> None:

@@ -14,9 +14,11 @@ from bench.cli import (
     ablate,
     check,
     compare,
+    config_file,
     evaluate,
     inpaint,
     listing,
+    options,
     pack,
     report,
     run,
@@ -149,8 +151,13 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser, parsers = build_parser()
     if argv and not argv[0].startswith("-") and argv[0] not in parsers:
         raise unknown("command", argv[0], parsers)
-    # Unknown words are looked at here: argparse would name none of the near options.
     args, extra = parser.parse_known_args(argv)
+    found, typed = config_file.described(args), options.given(args)
+    if found:
+        command, *rest = argv
+        args, extra = parser.parse_known_args([command, *config_file.words(found, args), *rest])
+    args.described, args.typed = found, typed
+    # Unknown words are looked at here: argparse would name none of the near options.
     for word in extra:
         if not word.startswith("-"):
             raise UserError(f"unexpected word '{word}'; see `{args.parser.prog} --help`")

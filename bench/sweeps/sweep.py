@@ -37,12 +37,12 @@ class Sweep:
 
     folder: Path
     cases: tuple[Case, ...]
-    options: tuple[str, ...] = ()
-    """Words that the command of every run gets at its end."""
+    cost: bool = False
+    """Whether each run also measures what it costs to fill an image."""
 
     def words(self, case: Case) -> list[str]:
         """Return the words after `python -m bench` that make the run of a case, and no other."""
-        return [*case.words(), *self.options]
+        return [*case.words(), *(["--cost"] if self.cost else [])]
 
     def describe(self, jobs: Sequence[str] = ()) -> None:
         """Write the description; `jobs` are the scheduler's, one for each case, where it has any.

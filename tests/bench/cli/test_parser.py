@@ -1,9 +1,7 @@
 """Help that a newcomer can read, and examples that can be typed as they stand."""
 
 import shlex
-import signal
 from argparse import Namespace
-from functools import partial
 
 import pytest
 
@@ -12,7 +10,6 @@ from bench.cli.methods import chosen
 from bench.cli.options import config, given
 from bench.cli.parser import COMMANDS, build_parser, main
 from bench.core.errors import UserError
-from bench.core.interrupts import Stopped
 from bench.registry import find
 
 EXAMPLES = [
@@ -64,20 +61,6 @@ def test_another_failure_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("bench.cli.listing.execute", fail)
     with pytest.raises(RuntimeError, match="a bug"):
         main(["list"])
-
-
-def test_whatever_one_method_raises_is_listed_and_a_stop_is_obeyed() -> None:
-    def fail(error: BaseException) -> None:
-        raise error
-
-    failed: list[str] = []
-    for error in (UserError("no folder"), KeyError("b"), SystemExit(3), RuntimeError("a\nb")):
-        assert methods.attempt("mine", partial(fail, error), failed) is None
-    assert failed == [
-        "mine: no folder", "mine: KeyError: 'b'", "mine: SystemExit: 3", "mine: RuntimeError: a b"
-    ]  # fmt: skip
-    with pytest.raises(Stopped):
-        methods.attempt("mine", partial(fail, Stopped("", signal.SIGTERM)), failed)
 
 
 def test_of_several_processes_the_first_tells_the_error(
