@@ -28,5 +28,5 @@ def execute(args: argparse.Namespace) -> int:
         variants = methods.named(methods.names_in(args.variants, "--variants"), "variant")
     from reports import build
 
-    sweep = sweeping.sweep_of(args, "ablation", variants, cost=False)
+    sweep = sweeping.sweep_of(args, variants, "ablation")
     return sweeping.carry_out(sweep, args, build.ablation)

@@ -32,5 +32,5 @@ def execute(args: argparse.Namespace) -> int:
         compared = methods.named(methods.names_in(args.methods, "--methods"))
     from reports import build
 
-    sweep = sweeping.sweep_of(args, "comparison", compared, cost=True)
+    sweep = sweeping.sweep_of(args, compared, "comparison")
     return sweeping.carry_out(sweep, args, build.comparison)

@@ -16,7 +16,7 @@ from bench.core.rank import is_first
 
 if TYPE_CHECKING:
     from bench.registry import Method
-    from bench.sweeps.sweep import Sweep
+    from bench.sweeps.sweep import Report, Sweep
 
 
 def add_options(parser: Parser) -> None:
@@ -36,8 +36,8 @@ def add_options(parser: Parser) -> None:
     options.add_config(parser)
 
 
-def sweep_of(args: argparse.Namespace, kind: str, chosen: Sequence[Method], cost: bool) -> Sweep:
-    """Return the sweep over some methods; its report's folder is named by `kind` and --name."""
+def sweep_of(args: argparse.Namespace, chosen: Sequence[Method], report: Report) -> Sweep:
+    """Return the sweep over some methods; its report's folder is named by `report` and --name."""
     from bench.sweeps.grid import Grid
     from bench.sweeps.sweep import Sweep
 
@@ -46,7 +46,7 @@ def sweep_of(args: argparse.Namespace, kind: str, chosen: Sequence[Method], cost
     seeds = tuple(methods.seeds(args, start))
     grid = Grid(seeds, found.axes, found.methods, args.typed) if found else Grid(seeds)
     cases = grid.cases(chosen, start, args.out, args.name)
-    return Sweep(args.out / "-".join(filter(None, [kind, args.name])), cases, cost)
+    return Sweep(args.out / "-".join(filter(None, [report, args.name])), cases, report)
 
 
 def carry_out(sweep: Sweep, args: argparse.Namespace, report: Callable[..., str]) -> int:
@@ -81,7 +81,7 @@ def run_here(sweep: Sweep, redo: bool) -> dict[str, str]:
     for number, case in enumerate(sweep.cases, 1):
         print(f"[{number}/{len(sweep.cases)}] {case.run.name}", file=sys.stderr)
         try:
-            make(case, redo, sweep.cost)
+            make(case, redo, sweep.measures_cost)
         except UserError as error:
             failed[case.run.name] = str(error)
         # A method is anybody's code and may fail in any way.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any, Literal, get_args
 
 from bench.core.errors import UserError
 from bench.core.files import read_json, write_json
@@ -14,6 +15,8 @@ from bench.runs.run import Run
 
 DESCRIPTION = "sweep.json"
 """Name of the file that describes a sweep, in the folder of its report."""
+Report = Literal["ablation", "comparison"]
+"""What the report of a sweep is: the paper's Table 2, or its Table 1 with costs."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,16 @@ class Sweep:
 
     folder: Path
     cases: tuple[Case, ...]
-    cost: bool = False
-    """Whether each run also measures what it costs to fill an image."""
+    report: Report = "ablation"
 
     def words(self, case: Case) -> list[str]:
         """Return the words after `python -m bench` that make the run of a case, and no other."""
-        return [*case.words(), *(["--cost"] if self.cost else [])]
+        return [*case.words(), *(["--cost"] if self.measures_cost else [])]
+
+    @property
+    def measures_cost(self) -> bool:
+        """Whether each run also measures what it costs to fill an image."""
+        return self.report == "comparison"
 
     def describe(self, jobs: Sequence[str] = ()) -> None:
         """Write the description; `jobs` are the scheduler's, one for each case, where it has any.
@@ -55,17 +62,24 @@ class Sweep:
             for case, job in zip(self.cases, numbers, strict=True)
         ]
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_json(self.folder / DESCRIPTION, {"runs": [asdict(entry) for entry in entries]})
+        description = {"report": self.report, "runs": [asdict(entry) for entry in entries]}
+        write_json(self.folder / DESCRIPTION, description)
 
 
 def entries(folder: Path) -> list[Entry]:
     """Return the runs that a sweep's folder describes; a damaged description is a `UserError`."""
-    file = folder / DESCRIPTION
-    found = read_json(file)
-    listed = found.get("runs") if isinstance(found, dict) else None
-    if not isinstance(listed, list) or not all(map(_is_entry, listed)):
-        raise UserError(f"{file} is damaged: it lists no runs; give the command of the sweep again")
-    return [Entry(**entry) for entry in listed]
+    return [Entry(**entry) for entry in _read(folder)["runs"]]
+
+
+def report_of(folder: Path) -> Report:
+    """Return what the report of a sweep is; a damaged description is a `UserError`."""
+    report: Report = _read(folder)["report"]
+    return report
+
+
+def is_sweep(folder: Path) -> bool:
+    """Return whether a folder is that of a sweep."""
+    return (folder / DESCRIPTION).exists()
 
 
 def described(root: Path) -> list[Path]:
@@ -76,6 +90,16 @@ def described(root: Path) -> list[Path]:
 def run_of(folder: Path, entry: Entry) -> Run:
     """Return the run of an entry in a sweep's folder."""
     return Run(folder.parent / entry.run)
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    file = folder / DESCRIPTION
+    found = read_json(file)
+    if isinstance(found, dict) and found.get("report") in get_args(Report):
+        listed = found.get("runs")
+        if isinstance(listed, list) and all(map(_is_entry, listed)):
+            return found
+    raise UserError(f"{file} is damaged: it lists no runs; give the command of the sweep again")
 
 
 def _is_entry(found: object) -> bool:

@@ -1,7 +1,7 @@
-"""The grid of cases, launchers' names, and the description that others read."""
+"""A sweep describes its runs in a file, and others read them there."""
 
+import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -10,111 +10,53 @@ from bench.core.errors import UserError
 from bench.presets import preset
 from bench.registry import find
 from bench.runs.case import Case
-from bench.sweeps.grid import Grid
-from bench.sweeps.launcher import Launcher, launcher
-from bench.sweeps.sweep import DESCRIPTION, Sweep, described, entries, run_of
-
-OUT = Path("runs")
-QUICK = preset("quick")
+from bench.sweeps.sweep import DESCRIPTION, Sweep, described, entries, is_sweep, report_of, run_of
 
 
-def cases(grid: Grid, names: str = "full,forward", name: str = "") -> tuple[Case, ...]:
-    return grid.cases([find(method) for method in names.split(",")], QUICK, OUT, name)
+def sweep(root: Path) -> Sweep:
+    config = preset("quick")
+    cases = (
+        Case(find("forward"), override(config, {"seed": 2}), root, "photos"),
+        Case(find("telea"), config, root),
+    )
+    return Sweep(root / "comparison", cases, "comparison")
 
 
-def test_all_combinations_seed_by_seed_with_the_axes_outside() -> None:
-    sets: Any = {"a": {"masks": "shapes"}, "b": {"masks": "strokes", "steps": 7}}
-    found = cases(Grid((0, 5), {"set": sets, "lr": {"low": {"lr": 1e-5}}}), name="x")
-    assert [case.run.name for case in found] == [
-        f"{method}-quick-x-{value}-low-seed{seed}"
-        for value in "ab" for seed in (0, 5) for method in ("full", "forward")
-    ]  # fmt: skip
-    assert {case.config.training.lr for case in found} == {1e-5}
-    assert [case.config.training.steps for case in found] == 4 * [220] + 4 * [7]
-    assert [case.config.data.masks for case in found] == 4 * ["shapes"] + 4 * ["strokes"]
-
-
-def test_an_option_is_taken_from_the_command_line_else_the_method_else_the_axes() -> None:
-    axes: Any = {"set": {"a": {"steps": 1, "lr": 0.1, "width": 8}}}
-    found = cases(Grid((0,), axes, {"forward": {"lr": 0.2, "width": 9}}, {"width": 10}))
-    full, forward = (case.config for case in found)
-    assert (full.training.steps, full.training.lr, full.model.width) == (1, 0.1, 10)
-    assert (forward.training.steps, forward.training.lr, forward.model.width) == (1, 0.2, 10)
-
-
-def test_an_algorithm_has_one_case_for_all_that_changes_nothing_for_it() -> None:
-    axes: Any = {
-        "lr": {"high": {"lr": 0.1}, "low": {"lr": 0.01}},
-        "set": {"a": {"masks": "shapes"}, "b": {"masks": "strokes"}},
-    }
-    found = cases(Grid((0, 1), axes), "full,telea")
-    assert len([case for case in found if case.method.name == "full"]) == 8
-    assert [case.run.name for case in found if case.method.name == "telea"] == [
-        "telea-quick-high-a", "telea-quick-high-b"
-    ]  # fmt: skip
-
-
-def test_two_trainings_that_differ_in_nothing_are_refused() -> None:
-    axes: Any = {"set": {"a": {"lr": 0.1}, "b": {"lr": 0.1}}}
-    with pytest.raises(UserError, match="full-quick-a-seed0 and full-quick-b-seed0 would be the"):
-        cases(Grid((0,), axes))
-    # An option that the command line sets to one value is no axis any more.
-    other: Any = {"set": {"a": {"lr": 0.1}, "b": {"lr": 0.2}}}
-    with pytest.raises(UserError, match="would be the same run"):
-        cases(Grid((0,), other, typed={"lr": 0.3}))
-
-
-def test_options_for_a_method_that_there_is_not_are_refused() -> None:
-    with pytest.raises(UserError, match="did you mean forward"):
-        cases(Grid((0,), methods={"frward": {"lr": 0.1}}))
-    assert len(cases(Grid((0,), methods={"3x3": {"lr": 0.1}}))) == 2  # one that is left out today
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("here", Launcher("here")),
-        ("local:3", Launcher("local", 3)),
-        ("slurm", Launcher("slurm", 0)),
-        ("slurm:8", Launcher("slurm", 8)),
-        ("print", Launcher("print")),
-    ],
-)
-def test_launchers_by_name(text: str, expected: Launcher) -> None:
-    assert launcher(text) == expected
-
-
-@pytest.mark.parametrize(
-    "text", ["", "local", "local:", "local:0", "local:x", "local:-1", "local:²", "here:2", "ssh",
-             "print:1", "slurm:0", "local:99999"]
-)  # fmt: skip
-def test_other_launchers_are_refused(text: str) -> None:
-    with pytest.raises(UserError, match="use here, local:N"):
-        launcher(text)
-
-
-def test_a_description_is_read_as_it_was_written(tmp_path: Path) -> None:
-    config = override(QUICK, {"seed": 4})
-    given = [Case(find("full"), config, tmp_path, "x"), Case(find("telea"), config, tmp_path)]
-    sweep = Sweep(tmp_path / "ablation", tuple(given), cost=True)
-    sweep.describe(["12_0", "12_1"])
-    (folder,) = described(tmp_path)
-    first, second = entries(folder)
+def test_a_description_tells_runs_commands_jobs_and_the_kind_of_report(tmp_path: Path) -> None:
+    made = sweep(tmp_path)
+    made.describe(jobs=["12", "13"])
+    assert is_sweep(made.folder) and described(tmp_path) == [made.folder]
+    assert report_of(made.folder) == "comparison"
+    first, second = entries(made.folder)
     assert (first.run, first.method, first.tag, first.job) == (
-        "full-quick-x-seed4", "full", "x", "12_0"
+        "forward-quick-photos-seed2", "forward", "photos", "12"
     )  # fmt: skip
-    assert first.words == [*given[0].words(), "--cost"] and second.run == "telea-quick"
-    assert run_of(folder, first).path == tmp_path / "full-quick-x-seed4"
+    assert first.words == made.words(made.cases[0]) and first.words[-1] == "--cost"
+    assert (second.run, second.tag, second.job) == ("telea-quick", "", "13")
+    assert run_of(made.folder, second).path == tmp_path / "telea-quick"
 
 
 @pytest.mark.parametrize(
     "text",
-    ["[]", "{}", '{"runs": 1}', '{"runs": [1]}', '{"runs": [{"run": "a"}]}',
-     '{"runs": [{"run": "../a", "method": "m", "tag": "", "words": [], "job": ""}]}',
-     '{"runs": [{"run": "a", "method": 3, "tag": "", "words": [], "job": ""}]}',
-     '{"runs": [{"run": "a", "method": "m", "tag": "", "words": [1], "job": ""}]}'],
+    ["", "{", "[]", "{}", '{"report": "ablation"}', '{"report": "ablation", "runs": [1]}',
+     '{"report": [], "runs": []}', '{"report": "study", "runs": []}'],
 )  # fmt: skip
-def test_a_damaged_description_is_told(tmp_path: Path, text: str) -> None:
-    (tmp_path / DESCRIPTION).write_text(text)
-    with pytest.raises(UserError, match=r"sweep.json is damaged: it lists no runs"):
-        entries(tmp_path)
+def test_a_damaged_description_is_named(tmp_path: Path, text: str) -> None:
+    made = sweep(tmp_path)
+    made.describe()
+    (made.folder / DESCRIPTION).write_text(text)
+    for read in (entries, report_of):
+        with pytest.raises(UserError, match=DESCRIPTION):
+            read(made.folder)
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", ".hidden", "a/b", ""])
+def test_an_entry_names_no_folder_elsewhere(tmp_path: Path, name: str) -> None:
+    made = sweep(tmp_path)
+    made.describe()
+    file = made.folder / DESCRIPTION
+    found = json.loads(file.read_text())
+    found["runs"][0]["run"] = name
+    file.write_text(json.dumps(found))
+    with pytest.raises(UserError, match="damaged"):
+        entries(made.folder)
