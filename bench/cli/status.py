@@ -1,4 +1,4 @@
-"""Show how far the runs in a folder are."""
+"""Show how far the runs of a folder or of a sweep are."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   python -m bench status
   python -m bench status runs --watch
+  python -m bench status runs/ablation
 
 The exit code is 0 if there are runs and all are finished, else 1.
 """
@@ -40,7 +41,7 @@ def add_options(parser: Parser) -> None:
         nargs="?",
         default=Path("runs"),
         metavar="FOLDER",
-        help="folder of runs (default: runs)",
+        help="folder of runs, or a sweep's own (default: runs)",
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--watch", action="store_true", help="show it again and again until Ctrl-C")

@@ -104,7 +104,7 @@ class Heartbeat:
             phase=self.phase,
             host=platform.node(),
             pid=os.getpid(),
-            job=os.environ.get("SLURM_JOB_ID", ""),
+            job=job(),
             period=PERIOD,
             time=time.time(),
             step=self.step,
@@ -112,6 +112,11 @@ class Heartbeat:
             batch=self.batch,
             images_per_s=images / seconds if images else 0.0,
         )
+
+
+def job() -> str:
+    """Return the number of the Slurm job that this process belongs to, or nothing."""
+    return os.environ.get("SLURM_JOB_ID", "")
 
 
 def read(path: Path) -> Beat | None:

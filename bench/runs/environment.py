@@ -1,4 +1,4 @@
-"""The environment of a run: versions, commit, processor and device."""
+"""The environment of a run: versions, commit, machine, processor and device."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.device import processor
+from bench.core.heartbeat import job
 
 REPORTED_PACKAGES = ("torch", "torchvision", "accelerate", "numpy", "scikit-image", "lpips")
 
@@ -26,6 +27,8 @@ def environment() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "host": platform.node(),
+        "job": job(),
         "packages": {name: _version(name) for name in REPORTED_PACKAGES},
         "commit": _git("rev-parse", "HEAD"),
         "uncommitted changes": bool(_git("status", "--porcelain")),

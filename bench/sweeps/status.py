@@ -1,4 +1,4 @@
-"""How far the runs in a folder are. Reads files alone, and imports no torch."""
+"""How far the runs in a folder are, also those to come. Reads files alone, and imports no torch."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import csv
 import math
 import platform
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tqdm import tqdm
 
@@ -16,8 +17,9 @@ from bench.core.errors import UserError
 from bench.core.files import read_json
 from bench.core.heartbeat import Beat, read
 from bench.runs.run import REDO, Run, find
+from bench.sweeps.sweep import DESCRIPTION, described, entries, is_sweep
 
-State = Literal["running", "stale", "failed", "finished", "damaged"]
+State = Literal["not started", "queued", "running", "stale", "failed", "finished", "damaged"]
 MISSED = 12
 """Beats that may be missing: clocks differ, and network file systems show files late."""
 
@@ -44,16 +46,50 @@ class Status:
     job: str = ""
 
 
-def survey(root: Path) -> list[Status]:
-    """Return the states of all runs directly below a folder, by name.
+def survey(folder: Path) -> list[Status]:
+    """Return the states of runs, by name: of those in a folder, or of a sweep in its own folder.
 
-    A folder that does not exist is a `UserError`.
+    Runs that a sweep in the folder describes are listed before they have a folder, too. A
+    description that is damaged has a line among them. A folder that does not exist, and a sweep's
+    own folder with a damaged description, are a `UserError`.
     """
-    if not root.is_dir():
-        raise UserError(f"no folder {root}; give the --out of your runs")
+    if not folder.is_dir():
+        raise UserError(f"no folder {folder}; give the --out of your runs")
+    if is_sweep(folder):
+        jobs = _jobs(folder)
+        return [status for status in _states(folder.parent, jobs) if status.run in jobs]
+    jobs, damaged = {}, []
+    for sweep in described(folder):
+        try:
+            jobs |= _jobs(sweep)
+        except UserError as error:  # one description that cannot be read hides no run
+            damaged.append(Status(f"{sweep.name}/{DESCRIPTION}", False, "damaged", str(error)))
+    return [*damaged, *_states(folder, jobs)]
+
+
+def _jobs(sweep: Path) -> dict[str, str]:
+    """Return the number of the job of each run that a sweep describes, or nothing."""
+    return {entry.run: entry.job for entry in entries(sweep)}
+
+
+def _states(root: Path, jobs: Mapping[str, str]) -> list[Status]:
+    """Return the states of all runs directly below a folder, and of those that `jobs` names."""
     redone = [Run(path.parent) for path in root.glob(f".*{REDO}/state.json")]
-    runs = [*find(root), *redone]
-    return [_status(run) for run in sorted(runs, key=lambda run: (_name(run), run.name))]
+    begun = [_status(run) for run in [*find(root), *redone]]
+    there = {status.run for status in begun}
+    awaited = [_awaited(Run(root / name), job) for name, job in jobs.items() if name not in there]
+    return sorted([*begun, *awaited], key=lambda status: (status.run, not status.redo))
+
+
+def _awaited(run: Run, job: str) -> Status:
+    """Return the state of a run that has not begun; `job` is its number, or nothing."""
+    try:
+        held = run.held
+    except OSError as error:
+        return Status(run.name, False, "damaged", str(error), job=job)
+    if held:  # the process that will begin it prepares its inputs
+        return Status(run.name, False, "running", "starting", job=job)
+    return Status(run.name, False, "queued" if job else "not started", job=job)
 
 
 def _status(run: Run) -> Status:
@@ -63,11 +99,11 @@ def _status(run: Run) -> Status:
         state, note = _state(run, beat)
     except (UserError, OSError) as error:  # one run that cannot be read hides no other
         return Status(name, redo, "damaged", str(error))
-    status = Status(name, redo, state, note, psnr=_last_psnr(run), device=_device(run))
-    if beat is None:
-        return status
-    status = replace(status, host=beat.host, job=beat.job)
-    if beat.phase != "training":
+    host, device, job = _machine(run, beat)
+    status = Status(
+        name, redo, state, note, psnr=_last_psnr(run), host=host, device=device, job=job
+    )
+    if beat is None or beat.phase != "training":
         return status
     status = replace(status, step=beat.step, steps=beat.steps)
     if state != "running":
@@ -122,9 +158,12 @@ def _last_psnr(run: Run) -> float | None:
     return psnr if math.isfinite(psnr) else None
 
 
-def _device(run: Run) -> str:
+def _machine(run: Run, beat: Beat | None) -> tuple[str, str, str]:
+    """Return host, device and job of a run, as its heartbeat or its environment tells them."""
     try:
-        found = read_json(run.environment)
+        found: Any = read_json(run.environment)
     except UserError:
-        return ""
-    return str(found.get("device", "")) if isinstance(found, dict) else ""
+        found = None
+    told = found if isinstance(found, dict) else {}  # one of an older version has no host
+    host, device, job = (str(told.get(name, "")) for name in ("host", "device", "job"))
+    return (beat.host, device, beat.job) if beat else (host, device, job)

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,8 +12,10 @@ import pytest
 
 from bench.cli.parser import main
 from bench.core import sums
+from bench.core.files import write_json
 from bench.core.heartbeat import Beat, Heartbeat
 from bench.runs import run as runs
+from bench.sweeps.sweep import DESCRIPTION, Entry
 from tests.bench.conftest import Run
 from tests.conftest import TINY
 
@@ -36,6 +39,18 @@ def test_the_exit_code_is_0_only_if_all_are_finished(run: Run, tmp_path: Path) -
     made(tmp_path / "b", "running")
     code, out, _ = run("status", tmp_path)
     assert code == 1 and "no process works on it" in out
+
+
+def test_runs_to_come_are_not_finished(run: Run, tmp_path: Path) -> None:
+    made(tmp_path / "a", "finished")
+    made(tmp_path / "unrelated", "running")
+    entries = [asdict(Entry(name, "forward", "", [])) for name in "ab"]
+    write_json(tmp_path / "ablation" / DESCRIPTION, {"report": "ablation", "runs": entries})
+    code, out, _ = run("status", tmp_path / "ablation")
+    assert code == 1 and "| b   | not started |" in out and "unrelated" not in out
+    made(tmp_path / "b", "finished")
+    code, out, _ = run("status", tmp_path / "ablation", "--json")
+    assert code == 0 and [status["state"] for status in json.loads(out)] == ["finished"] * 2
 
 
 def test_a_folder_that_is_not_there_is_a_mistake(run: Run, tmp_path: Path) -> None:

@@ -15,8 +15,10 @@ import pytest
 from bench.core.errors import UserError
 from bench.core.files import write_json
 from bench.core.heartbeat import Beat, Heartbeat
+from bench.runs.environment import environment
 from bench.runs.run import Run
 from bench.sweeps.status import MISSED, Status, survey
+from bench.sweeps.sweep import DESCRIPTION, Entry
 
 
 def begun(path: Path) -> Run:
@@ -159,6 +161,74 @@ def test_a_look_at_the_lock_refuses_nobody_and_writes_nothing(
     with run.locked():
         assert run.held
     assert not run.held
+
+
+def describe(folder: Path, **jobs: str) -> None:
+    """Describe a sweep of these runs, with their jobs."""
+    listed = [asdict(Entry(run, "forward", "", [], job)) for run, job in jobs.items()]
+    write_json(folder / DESCRIPTION, {"report": "ablation", "runs": listed})
+
+
+def states(folder: Path) -> dict[str, str]:
+    return {status.run: status.state for status in survey(folder)}
+
+
+def test_runs_to_come_are_listed_with_the_number_of_their_job(tmp_path: Path) -> None:
+    describe(tmp_path / "ablation", a="", b="", c="12_3")
+    describe(tmp_path / "comparison", c="12_3")
+    begun(tmp_path / "b")
+    first, second, third = survey(tmp_path)
+    assert first == Status("a", False, "not started")
+    assert (second.run, second.state) == ("b", "stale")
+    assert third == Status("c", False, "queued", job="12_3")
+
+
+def test_a_run_whose_inputs_are_prepared_is_running(tmp_path: Path) -> None:
+    describe(tmp_path / "ablation", a="12")
+    with Run(tmp_path / "a").locked():
+        assert only(tmp_path) == Status("a", False, "running", "starting", job="12")
+    (tmp_path / ".a.lock").unlink()
+    (tmp_path / ".a.lock").mkdir()
+    assert only(tmp_path).state == "damaged"
+
+
+def test_the_folder_of_a_sweep_lists_its_runs_alone(tmp_path: Path) -> None:
+    describe(tmp_path / "ablation", a="", b="")
+    describe(tmp_path / "comparison", c="")
+    for name in ("b", "other"):
+        begun(tmp_path / name)
+    begun(Run(tmp_path / "b").successor.path)
+    assert [(s.run, s.redo, s.state) for s in survey(tmp_path / "ablation")] == [
+        ("a", False, "not started"), ("b", True, "stale"), ("b", False, "stale")
+    ]  # fmt: skip
+    assert states(tmp_path).keys() == {"a", "b", "c", "other"}
+
+
+def test_a_damaged_description_hides_nothing(tmp_path: Path) -> None:
+    describe(tmp_path / "ablation", a="")
+    describe(tmp_path / "comparison", b="")
+    begun(tmp_path / "c")
+    (tmp_path / "ablation" / DESCRIPTION).write_text("{}")
+    found = survey(tmp_path)
+    assert {s.run: s.state for s in found} == {
+        "ablation/sweep.json": "damaged", "b": "not started", "c": "stale"
+    }  # fmt: skip
+    assert str(tmp_path / "ablation" / DESCRIPTION) in found[0].note
+    with pytest.raises(UserError, match=DESCRIPTION):
+        survey(tmp_path / "ablation")
+
+
+def test_a_finished_run_tells_where_it_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "77")
+    run = Run(tmp_path / "r")
+    run.begin({}, {}, environment())
+    with run.working():
+        pass
+    status = only(tmp_path)
+    assert (status.state, status.host, status.job) == ("finished", platform.node(), "77")
+    assert status.device
 
 
 def test_no_folder_is_a_mistake(tmp_path: Path) -> None:
