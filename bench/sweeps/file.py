@@ -1,4 +1,6 @@
-"""A file in TOML that describes a run or a sweep: options by their names, and what varies.
+"""A file that describes a run or a sweep: options by their names, and what varies.
+
+It is written in TOML. A run's `config.json` is read too, which has the same tables.
 
 preset = "small"
 variants = ["full", "forward"]
@@ -23,10 +25,12 @@ lr = 5e-4
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from reprlib import repr as short
 from typing import Any
 
 from bench.config import sections
@@ -46,19 +50,20 @@ class Description:
 
 
 def read(file: Path) -> Description:
-    """Read a file; one that is missing, no TOML or of another form is a `UserError` that names it.
+    """Read a file; one that is missing, damaged or of another form is a `UserError` that names it.
 
     Names and values of the command's options are not checked here: the parser knows them.
     """
+    parse, form = (json.loads, "JSON") if file.suffix == ".json" else (tomllib.loads, "TOML")
     try:
-        found = tomllib.loads(file.read_text(encoding="utf-8"))
+        found = _table("the file", parse(file.read_text(encoding="utf-8")))
     except OSError as error:
         raise UserError(f"cannot read --config {file}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"--config {file} is no TOML: {error}") from error
+    except ValueError as error:  # of either parser, or of the encoding
+        raise UserError(f"--config {file} is no {form}: {error}") from error
     try:
-        axes = _table("axes", found.pop("axes", {}))
-        methods = _table("for", found.pop("for", {}))
+        axes = _table("[axes]", found.pop("axes", {}))
+        methods = _table("[for]", found.pop("for", {}))
         return Description(
             dict(_options(found)),
             {_named(name): _axis(name, values) for name, values in axes.items()},
@@ -101,7 +106,7 @@ def _of_config(table: str, options: Any) -> Options:
     """Return the options of the config that a table gives."""
     known = [item.name for _, kind in sections() for item in fields(kind)]
     found = {}
-    for option, value in _table(table, options).items():
+    for option, value in _table(f"[{table}]", options).items():
         name = _plain(option)
         if name not in known:
             raise unknown(f"option in [{table}]", option, known)
@@ -113,7 +118,7 @@ def _of_config(table: str, options: Any) -> Options:
 
 def _table(name: str, found: Any) -> dict[str, Any]:
     if not isinstance(found, dict):
-        raise UserError(f"'{name}' must be a table, as in [{name}]")
+        raise UserError(f"{name} is {short(found)}; it must be a table of options")
     return found
 
 

@@ -65,6 +65,16 @@ def test_a_file_describes_a_run_too(run: Run, tmp_path: Path, monkeypatch: Any) 
     assert (case.config.model.width, case.config.training.lr) == (9, 1)
 
 
+def test_the_config_of_a_run_can_be_given_back(run: Run, tmp_path: Path, tiny: list[str]) -> None:
+    words = ["run", "--variant", "forward", "--out", tmp_path]
+    assert run(*words, *tiny, "--lpips", "off", "--ratio", 0.2, 0.4)[0] == 0
+    config = tmp_path / "forward-quick-seed0" / "config.json"
+    written = config.with_name("weights.safetensors").stat().st_mtime_ns
+    # Other settings would be refused.
+    assert run(*words, "--config", config)[0] == 0
+    assert config.with_name("weights.safetensors").stat().st_mtime_ns == written
+
+
 @pytest.mark.parametrize(
     ("command", "text", "expected"),
     [

@@ -62,11 +62,11 @@ def test_options_axes_and_methods(tmp_path: Path) -> None:
         ("[axes]\nlr = []", "axis 'lr': give a list of values"),
         ("[axes]\nlearning = [1]", "unknown option in [axes] 'learning'"),
         ("[axes]\nseed = [1]", "has a seed; give `seeds`"),
-        ("[axes.set]\na = 1", "'axes.set.a' must be a table"),
+        ("[axes.set]\na = 1", "[axes.set.a] is 1; it must be a table"),
         ("[axes.set.'a/b']\nlr = 1", "'a/b': use letters, digits"),
         ("[axes.'..'.a]\nlr = 1", "'..': use letters, digits"),
-        ("axes = 3", "'axes' must be a table"),
-        ("[for]\nfull = 3", "'for.full' must be a table"),
+        ("axes = 3", "[axes] is 3; it must be a table"),
+        ("[for]\nfull = 3", "[for.full] is 3; it must be a table"),
         ("[for.full]\nlearning = 3", "unknown option in [for.full] 'learning'"),
         ("[for.full]\nseed = 3", "[for.full] has a seed"),
     ],
@@ -85,3 +85,13 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(UserError, match=r"binary\.toml is no TOML"):
         read(tmp_path / "binary.toml")
+
+
+def test_a_json_file_has_the_same_tables(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text('{"preset": "small", "training": {"betas": [0.0, 0.9]}}')
+    assert read(file).options == {"preset": "small", "betas": [0.0, 0.9]}
+    for text, expected in (("[]", r"the file is \[\]; it must be a table"), ("{", "is no JSON")):
+        file.write_text(text)
+        with pytest.raises(UserError, match=expected):
+            read(file)
