@@ -96,7 +96,7 @@ def _changed_measurement(run: Run, identity: Identity) -> dict[str, str]:
     if any(not of_measurement(name) for name in changed):
         raise UserError(
             f"{run.path} is a {run.progress} run with other settings: "
-            f"{'; '.join(changed.values())}. Use --redo to replace it, or another --out"
+            f"{'; '.join(changed.values())}. Use --redo to replace it, or --name for a run next to it"
         )
     return changed
 
