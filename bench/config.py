@@ -31,6 +31,8 @@ PICTURES = {"all": sys.maxsize, "none": 0}
 """Words of `--pictures`, and the pairs per bucket they stand for."""
 ALEXNET_LEAST = 31
 """Side in pixels under which a layer of AlexNet, in LPIPS, is left without pixels."""
+PATHS = ("/", "./", "../", "~")
+"""Beginnings of a path that stands where the name of a source may stand."""
 TYPES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 """Names of the options' types in errors."""
 
@@ -51,8 +53,8 @@ class Data:
 
     images: str = option(
         "sample",
-        "training images: a source that `list images` names, such as sample, bsds500 or "
-        "folder:PATH",
+        "training images: a folder's PATH, or a source that `list images` names, such as sample or "
+        "bsds500",
     )
     test_images: str = option("", "test images, same forms; empty: the test split of --images")
     data_root: str = option("", "folder that holds (or receives) named data sets", identity=False)
@@ -85,6 +87,14 @@ class Data:
     rehash: bool = option(
         False, "hash all data files again, also those that look unchanged", identity=False
     )
+
+    def __post_init__(self) -> None:
+        """Let a path stand for `folder:PATH` among images, and for `masks:PATH` among masks."""
+        kinds = {"images": "folder", "test_images": "folder", "masks": "masks"}
+        for name, kind in {**kinds, "test_masks": "masks"}.items():
+            value = getattr(self, name)
+            if isinstance(value, str) and value.startswith(PATHS):
+                object.__setattr__(self, name, f"{kind}:{value}")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ references, `"package.module:attribute"`, so that listing the methods imports no
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -95,10 +96,17 @@ class Method:
     def build(self, model: Model) -> nn.Module:
         """Build the network; its weights are whatever its layers start with.
 
-        One that is too large for this machine is a `UserError`, as is a reference to nothing.
+        One that is too large for this machine is a `UserError`, as are a reference to nothing and a
+        `forward` that does not take an image and a mask.
         """
         memory.check_network(model, self.count(model))
         network: nn.Module = resolve(self.network)(model, **self.arguments)
+        try:
+            inspect.signature(network.forward).bind("image", "mask")
+        except TypeError as error:
+            raise UserError(
+                f"the network of {self.name} cannot be called as forward(image, mask): {error}"
+            ) from error
         return network
 
     def count(self, model: Model) -> int:
@@ -146,6 +154,8 @@ class Algorithm(Method):
 class TrainedNetwork(Method):
     """A method whose network the suite trains, by the common objective unless it brings its own."""
 
+    reference: bool = False
+    """Whether this is the method that all others are compared with."""
     learner: Reference = COMMON_LEARNER
     """Subclass of `bench.training.learner.Learner`: the objective, its optimizers and phases."""
     objective: Mapping[str, Any] = field(default_factory=dict)
@@ -205,18 +215,22 @@ def discover() -> dict[str, Method]:
 
 def find(name: str, family: Family | None = None) -> Method:
     """Return the method of that name (and family); an unknown name is a `UserError`."""
-    methods = {m.name: m for m in discover().values() if family in (None, m.family)}
+    everything = discover()
+    methods = {m.name: m for m in everything.values() if family in (None, m.family)}
+    if name in everything and name not in methods:
+        other = everything[name].family
+        raise UserError(f"'{name}' is a {other}, no {family}; use --{other} {name}")
     if name not in methods:
         raise REGISTRY.unknown(name, methods, family)
     return methods[name]
 
 
 def reference() -> Method:
-    """Return the method that all others are compared with: the variant that changes nothing."""
+    """Return the method that all others are compared with: the paper's own."""
     for method in discover().values():
-        if isinstance(method, TrainedNetwork) and method.family == "variant" and not method.differs:
+        if isinstance(method, TrainedNetwork) and method.reference:
             return method
-    raise UserError("; ".join(["no variant changes nothing, to compare with", *REGISTRY.problems]))
+    raise UserError("; ".join(["no method to compare with", *REGISTRY.problems]))
 
 
 def floors() -> list[Method]:

@@ -2,7 +2,7 @@
 
 from variants.lbam import variant
 
-variant("full", "LBAM: learnable bidirectional attention maps")
+variant("full", "LBAM: learnable bidirectional attention maps", reference=True)
 # Equations 1, 4 and 5 in place of learned filters and of equations 9 and 8.
 variant(
     "unlearned",

@@ -30,6 +30,7 @@ from bench.cli.arguments import Parser
 from bench.core.errors import UserError, is_out_of_memory, unknown
 from bench.core.interrupts import INTERRUPTED, Stopped
 from bench.core.rank import is_first
+from bench.registry import discover
 
 
 class Command(Protocol):
@@ -160,7 +161,16 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     # Unknown words are looked at here: argparse would name none of the near options.
     for word in extra:
         if not word.startswith("-"):
-            raise UserError(f"unexpected word '{word}'; see `{args.parser.prog} --help`")
+            raise _unexpected(word, args.parser)
         known = [s for a in args.parser._actions for s in a.option_strings]
         raise unknown("option", word.partition("=")[0], known)
     return args
+
+
+def _unexpected(word: str, parser: Parser) -> UserError:
+    """Return the error for a word that is no option; the name of a method lacks its option."""
+    method = discover().get(word)
+    known = {flag for action in parser._actions for flag in action.option_strings}
+    if method and f"--{method.family}" in known:
+        return UserError(f"unexpected word '{word}'; did you mean --{method.family} {word}?")
+    return UserError(f"unexpected word '{word}'; see `{parser.prog} --help`")

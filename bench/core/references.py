@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import traceback
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -32,8 +33,20 @@ def load(name: str) -> ModuleType:
         return importlib.import_module(name)
     # A module may be anybody's code and fail in any way, sys.exit among them.
     except (Exception, SystemExit) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{name} cannot be imported: {type(error).__name__}: {reason}") from error
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise UserError(f"{name} cannot be imported: {reason}{_place(name, error)}") from error
+
+
+def _place(name: str, error: BaseException) -> str:
+    """Return file and line of a module's code in which its import failed, in brackets."""
+    if isinstance(error, SyntaxError):  # it names them itself
+        return ""
+    lines = [
+        f" ({frame.f_code.co_filename}, line {line})"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if frame.f_globals.get("__name__") == name
+    ]
+    return lines[-1] if lines else ""
 
 
 def module_of(reference: Reference) -> str:

@@ -47,6 +47,8 @@ def plan(
     if progress == "absent":
         _refuse_leftovers(run)
         return Plan(everything, run)
+    if run.empty:  # it failed, or was killed, before anything was kept: its settings bind nobody
+        return Plan(everything, run, fresh=True)
     _changed_measurement(run, identity)
     return Plan(_rest(run, everything), run)
 
@@ -96,7 +98,7 @@ def _changed_measurement(run: Run, identity: Identity) -> dict[str, str]:
     if any(not of_measurement(name) for name in changed):
         raise UserError(
             f"{run.path} is a {run.progress} run with other settings: "
-            f"{'; '.join(changed.values())}. Use --redo to replace it, or --name for a run next to it"
+            f"{'; '.join(changed.values())}. Use --redo to replace it, or --name to make another"
         )
     return changed
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.config import Config, from_dict, identity, override, sections, to_dict
+from bench.config import Config, Data, from_dict, identity, override, sections, to_dict
 from bench.core.errors import UserError
 from bench.presets import PRESET_HELP, PRESETS, preset
 
@@ -158,3 +158,11 @@ def test_an_older_config_may_lack_what_changes_no_result() -> None:
 def test_a_config_is_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         Config("x").preset = "y"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("path", ["/a/b", "./a", "../a", "~/a"])
+def test_a_path_stands_for_a_folder_of_images_or_masks(path: str) -> None:
+    found = Data(images=path, test_images=path, masks=path, test_masks=path)
+    assert found.images == found.test_images == f"folder:{path}"
+    assert found.masks == found.test_masks == f"masks:{path}"
+    assert Data(images="bsds500", masks="nvidia:/a").masks == "nvidia:/a"

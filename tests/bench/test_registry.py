@@ -1,9 +1,11 @@
 """Methods: how they are found, what each kind is, and which settings each refuses."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,6 +67,48 @@ def test_a_new_file_is_a_new_variant(add_file: AddFile) -> None:
     assert network(torch.rand(1, 3, 16, 16), torch.ones(1, 1, 16, 16)).shape == (1, 3, 16, 16)
 
 
+def test_a_failure_names_file_and_line(add_file: AddFile) -> None:
+    add_file("broken", "import math\n\nmath.sqrt(-1)\n")
+    discover()
+    (problem,) = registry.REGISTRY.problems
+    assert re.fullmatch(
+        r"variants\.broken cannot be imported: ValueError: math .*broken\.py, line 3\)", problem
+    )
+
+
+@pytest.mark.parametrize("forward", ["def forward(self, image)", "def forward(self, a, b, c)"])
+def test_a_network_that_takes_no_image_and_mask_is_refused_in_one_line(forward: str) -> None:
+    from torch import nn
+
+    code = f"class Odd(nn.Module):\n    {forward}: return a"
+    names: dict[str, Any] = {"nn": nn}
+    exec(code, names)
+    method = Algorithm(
+        name="odd", family="baseline", summary="", network=lambda model: names["Odd"]()
+    )
+    with pytest.raises(UserError, match=r"network of odd cannot be called as forward\(image, mask"):
+        method.build(Model())
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 4, 5, 6, 7])
+def test_mask_filters_of_any_side_make_a_variant(add_file: AddFile, side: int) -> None:
+    lines = ["from variants.lbam import variant", f'variant("kernel", "", mask_kernel={side})']
+    add_file("kernel", "\n".join(lines))
+    import torch
+
+    network = find("kernel").build(Model(width=4, depth=3))
+    assert network(torch.rand(1, 3, 20, 37), torch.ones(1, 1, 20, 37)).shape == (1, 3, 20, 37)
+
+
+@pytest.mark.parametrize("side", ["0", "-3", "2.5", "True", "'4'"])
+def test_a_side_that_no_filter_has_is_the_files_own_error(add_file: AddFile, side: str) -> None:
+    lines = ["from variants.lbam import variant", f'variant("kernel", "", mask_kernel={side})']
+    add_file("kernel", "\n".join(lines))
+    assert "full" in discover()
+    with pytest.raises(UserError, match=r"mask_kernel is .*; it must be a whole number"):
+        find("kernel")
+
+
 def test_parameters_of_an_activation_of_ones_own_are_counted(add_file: AddFile) -> None:
     add_file("prelu", PLUGIN.format(name="prelu").replace("nn.Softplus()", "nn.PReLU()"))
     method, model = find("prelu"), Model(width=4, depth=3)
@@ -82,7 +126,7 @@ def test_a_duplicate_name_is_an_error_to_its_users_alone(add_file: AddFile) -> N
 
 def test_without_the_papers_model_there_is_no_reference(add_file: AddFile) -> None:
     add_file("again", PLUGIN.format(name="full"))
-    with pytest.raises(UserError, match=r"no variant changes nothing.*'full' of variants\.again"):
+    with pytest.raises(UserError, match=r"no method to compare with.*'full' of variants\.again"):
         registry.reference()
 
 
@@ -150,11 +194,13 @@ def test_a_name_that_leads_out_of_its_folder_is_refused(name: str) -> None:
 def test_an_unknown_name_is_answered_with_the_nearest_of_its_family() -> None:
     with pytest.raises(UserError, match="unknown variant 'frward'; did you mean forward"):
         find("frward", "variant")
-    with pytest.raises(UserError, match="unknown variant 'mean-colour'"):
+    with pytest.raises(UserError, match="'mean-colour' is a baseline, no variant; use --baseline"):
         find("mean-colour", "variant")
 
 
-def test_the_reference_is_the_variant_that_changes_nothing() -> None:
+def test_the_reference_is_the_papers_model_whatever_else_changes_nothing(add_file: AddFile) -> None:
+    add_file("a_copy", 'from variants.lbam import variant\n\nvariant("copy", "no change")\n')
+    assert not find("copy").differs
     assert registry.reference().name == "full"
     assert [method.name for method in registry.floors()] == ["mean-colour"]
 

@@ -259,14 +259,14 @@ def test_images_of_a_batch_do_not_mix_in_evaluation() -> None:
 # Mask branches
 
 
-@pytest.mark.parametrize("kernel", [4, 3])
-def test_one_channel_stands_for_three_equal_ones(kernel: int) -> None:
+@pytest.mark.parametrize(("kernel", "padding"), [(4, 1), (3, 1), (5, 2)])
+def test_one_channel_stands_for_three_equal_ones(kernel: int, padding: int) -> None:
     level = MaskLevel(replace(FULL, mask_kernel=kernel), 3, 5, nn.Identity()).double()
     nn.init.normal_(level.weight, std=0.3)
     mask = blobs(24, 40).double()
     with torch.no_grad():
         convolved, update = level(mask)
-        expected = F.conv2d(mask.expand(-1, 3, -1, -1), level.weight, stride=2, padding=1)
+        expected = F.conv2d(mask.expand(-1, 3, -1, -1), level.weight, None, 2, padding)
     assert convolved.shape == (2, 5, 12, 20)
     assert torch.allclose(convolved, expected, rtol=0, atol=1e-12)
     assert torch.allclose(update, expected.relu() ** 0.8, rtol=0, atol=1e-9)

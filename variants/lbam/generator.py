@@ -54,7 +54,9 @@ class MaskLevel(nn.Module):
         if mask.shape[1] == 1 and weight.shape[1] > 1:
             # The paper feeds three equal channels. One channel gives the same with summed filters.
             weight = weight.sum(1, keepdim=True)
-        convolved = F.conv2d(mask, weight, stride=2, padding=1)
+        # Halves an even side whatever the filter's is: 1 for the paper's 4x4, as in Table 4.
+        padding = (weight.shape[-1] - 1) // 2
+        convolved = F.conv2d(mask, weight, stride=2, padding=padding)
         return self.attention(convolved), self.update(convolved)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.config import Model
-from bench.core.errors import unknown
+from bench.core.errors import UserError, unknown
 from bench.core.references import Reference, resolve
 from bench.registry import ImportedWeights, Method, TrainedNetwork, register
 
@@ -26,7 +26,7 @@ class Spec:
     """The choices that make a generator and its objective; the defaults are the paper's LBAM."""
 
     mask_kernel: int = 4
-    """Side of the filters k_M in the mask branches, pixels (stride 2, padding 1)."""
+    """Side of the filters k_M in the mask branches, pixels (stride 2); at least 1."""
     attention: Activation = "gaussian"
     """Function from the convolved mask to the attention map: gA (equation 9), or a replacement."""
     mask_update: Activation = "power"
@@ -43,6 +43,11 @@ class Spec:
     """Whether the adversarial loss is part of the objective (equation 17)."""
     batch_norm: bool = True
     """Whether there is batch norm, as in Table 4; the released model has none."""
+
+    def __post_init__(self) -> None:
+        side = self.mask_kernel
+        if type(side) is not int or side < 1:
+            raise UserError(f"mask_kernel is {side!r}; it must be a whole number of at least 1")
 
     def channels(self, model: Model) -> list[int]:
         """Return the channels of encoder layers 1..depth, doubled up to eight times the first."""
@@ -86,13 +91,15 @@ def variant(
     *,
     load: Reference | None = None,
     only_named: bool = False,
+    reference: bool = False,
     **differs: Any,
 ) -> Method:
     """Register the variant of LBAM that differs from the paper's in the named fields of `Spec`.
 
     One call in one new file of `variants/` adds a variant. With `load`, a reference to a function
     that loads weights from elsewhere, the variant is measured and not trained. With `only_named` it
-    is no part of the ablation, unless it is asked for. A name that is no field is a `UserError`.
+    is no part of the ablation, unless it is asked for. `reference` marks the one that all others
+    are compared with. A name that is no field is a `UserError`.
     The attention may be any callable, such as this one:
 
         def softplus():
@@ -122,7 +129,8 @@ def variant(
     if load is not None:
         return register(ImportedWeights(**shared, load=load))
     objective = {} if spec.adversarial else {"adversarial": 0.0}
-    return register(TrainedNetwork(**shared, objective=objective, limits=LIMITS))
+    trained = TrainedNetwork(**shared, objective=objective, limits=LIMITS, reference=reference)
+    return register(trained)
 
 
 def _parameters_of(activation: Activation) -> int:

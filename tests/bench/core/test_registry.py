@@ -80,9 +80,9 @@ def test_a_broken_module_is_a_warning_but_to_its_own_users(
     add("whole", "fruits.add('apple', 1)\n")
     with caplog.at_level(logging.WARNING):
         assert fruits.find("apple") == fruits.find("apple") == 1
-    assert [r.message for r in caplog.records] == [
-        f"{PACKAGE}.broken cannot be imported: ZeroDivisionError: division by zero"
-    ]  # once
+    (message,) = [record.message for record in caplog.records]  # once
+    assert message.startswith(f"{PACKAGE}.broken cannot be imported: ZeroDivisionError: division")
+    assert message.endswith("broken.py, line 2)")
     with pytest.raises(UserError, match=rf"unknown fruit 'half'.*{PACKAGE}.broken cannot be"):
         fruits.find("half")
 

@@ -39,6 +39,21 @@ def test_what_is_not_there_is_made(tmp_path: Path) -> None:
     assert plan(run, IDENTITY, "training", redo=False) == Plan("training", run)
 
 
+@pytest.mark.parametrize("failed", [True, False])
+def test_a_run_that_kept_nothing_starts_again_whatever_is_asked_for(
+    tmp_path: Path, failed: bool
+) -> None:
+    run = begun(Run(tmp_path / "r"))
+    if failed:
+        with pytest.raises(ZeroDivisionError), run.working():
+            raise ZeroDivisionError
+    other = IDENTITY | {"training.lr": 2}
+    assert plan(run, other, "training", redo=False) == Plan("training", run, fresh=True)
+    run.checkpoints.mkdir()
+    with pytest.raises(UserError, match="with other settings"):
+        plan(run, other, "training", redo=False)
+
+
 @pytest.mark.parametrize("name", ["weights.safetensors", "records.csv", "checkpoints"])
 def test_results_without_a_state_are_not_overwritten(tmp_path: Path, name: str) -> None:
     (tmp_path / "r" / name).mkdir(parents=True)
