@@ -20,6 +20,8 @@ from reports.analysis.quality import smooth_curves
 from reports.analysis.ranks import Ranks, agreement, average_ranks
 from reports.analysis.summary import summarise
 from reports.analysis.units import UNIT
+from reports.expected import Expected, missing_in, rows
+from reports.expected import notes as missing_notes
 from reports.page import Section
 from reports.page import write as write_page
 from reports.paper import reported
@@ -71,14 +73,20 @@ def places(run: RunFolder) -> str:
     return "\n".join(f"{what}: {file}" for what, file in files.items() if file.exists())
 
 
-def ablation(runs: Sequence[RunFolder], out: Path) -> str:
-    """Write the report of variants with the paper's Table 2 as columns; return the tables."""
-    return _report_groups(runs, out, reported.table2())
+def ablation(runs: Sequence[RunFolder], out: Path, expected: Sequence[Expected] = ()) -> str:
+    """Write the report of variants with the paper's Table 2 as columns; return the tables.
+
+    Of the runs that are `expected`, the report tells which are missing.
+    """
+    return _report_groups(runs, out, reported.table2(), expected)
 
 
-def comparison(runs: Sequence[RunFolder], out: Path) -> str:
-    """Write the report of all methods with the paper's Table 1 and costs; return the tables."""
-    return _report_groups(runs, out, reported.table1())
+def comparison(runs: Sequence[RunFolder], out: Path, expected: Sequence[Expected] = ()) -> str:
+    """Write the report of all methods with the paper's Table 1 and costs; return the tables.
+
+    Of the runs that are `expected`, the report tells which are missing.
+    """
+    return _report_groups(runs, out, reported.table1(), expected)
 
 
 def everything(runs: Sequence[RunFolder], out: Path) -> str:
@@ -94,15 +102,24 @@ def everything(runs: Sequence[RunFolder], out: Path) -> str:
     return "\n\n".join(parts)
 
 
-def _report_groups(runs: Sequence[RunFolder], out: Path, paper: Reported) -> str:
+def _report_groups(
+    runs: Sequence[RunFolder], out: Path, paper: Reported, expected: Sequence[Expected]
+) -> str:
     """Write a report for each group of runs that may be compared; return their tables."""
     found = provenance.groups(runs)
     return "\n\n".join(
-        _report_group(settings, group, out / settings, paper) for settings, group in found.items()
+        _report_group(settings, group, out / settings, paper, expected)
+        for settings, group in found.items()
     )
 
 
-def _report_group(settings: str, runs: Sequence[RunFolder], out: Path, paper: Reported) -> str:
+def _report_group(
+    settings: str,
+    runs: Sequence[RunFolder],
+    out: Path,
+    paper: Reported,
+    expected: Sequence[Expected],
+) -> str:
     """Write the whole report of runs that may be compared; return its tables."""
     first = reference().name
     everything_measured = _records(runs, first)
@@ -114,12 +131,17 @@ def _report_group(settings: str, runs: Sequence[RunFolder], out: Path, paper: Re
     simplest = {method.name for method in floors()}
     compared = paired(frame, first, algorithms, simplest, margins(provenance.margins(runs)))
     ranks = list(average_ranks(frame, simplest))
+    missing = missing_in(runs, expected)
+    methods = rows(list(summary["method"].unique()), missing, expected, first)
     # Without a method of the paper there is no row to print its numbers in.
-    numbers = paper.numbers if set(paper.numbers["method"]) & set(summary["method"]) else None
-    notes = [*provenance.warnings(runs), *([paper.note] if numbers is not None else [])]
+    numbers = paper.numbers if set(paper.numbers["method"]) & set(methods) else None
+    notes = [
+        *(*missing_notes(missing), *provenance.warnings(runs)),
+        *([paper.note] if numbers is not None else []),
+    ]
     lines = [*provenance.lines(frame, runs), comparison_note(first)]
     kinds = {
-        "metrics": by_bucket(summary, numbers),
+        "metrics": by_bucket(summary, numbers, methods),
         "differences": differences(compared, first),
         "ranks": rank_table(ranks),
         "agreement": agreement_table(agreement(summary, paper.numbers)),
@@ -150,7 +172,8 @@ def _records(runs: Sequence[RunFolder], first: str) -> pd.DataFrame:
 
 def _text(heading: str, notes: Sequence[str], found: Sequence[Table], lines: Iterable[str]) -> str:
     below = "\n".join(f"- {line}" for line in lines)
-    return "\n\n".join([f"## {heading}", *notes, *map(formats.markdown, found), below]) + "\n"
+    above = [f"## {heading}", *map(formats.markdown_escaped, notes)]
+    return "\n\n".join([*above, *map(formats.markdown, found), below]) + "\n"
 
 
 def _write_tables(text: str, kinds: Mapping[str, Sequence[Table]], out: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import options
+from bench.cli import options, pictures, sweep_report
 from bench.cli.arguments import Parser
 from bench.core.errors import UserError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """examples:
   python -m bench report
+  python -m bench report runs/ablation
   python -m bench report sweep.zip other.zip /mnt/cluster/runs
   python -m bench report --image photo.png --mask object.png
 """
@@ -31,28 +32,38 @@ def add_options(parser: Parser) -> None:
         type=Path,
         nargs="*",
         metavar="SOURCES",
-        help="folders of runs, runs themselves and files of `pack`, merged (default: --out)",
+        help="folders of runs, runs themselves and files of `pack`, merged (default: --out); "
+        "or the folder of one sweep, which gets the report",
     )
     parser.add_argument(
         "--out",
         type=Path,
-        default=Path("runs"),
         help="folder that gets the report, as report/ (default: runs)",
     )
     options.add_picture(parser, required=False)
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Write the report of every run, and of all runs together."""
+    """Write the report of every run, and of all runs together; or that of a sweep."""
     from bench.runs.sources import opened
+    from bench.sweeps.sweep import is_sweep
 
     if bool(args.image) != bool(args.mask):
         raise UserError("object removal needs both --image and --mask")
-    with opened(args.sources or [args.out]) as sources:
-        return _report(args, sources)
+    sweep = next(filter(is_sweep, args.sources), None)
+    if sweep:
+        if len(args.sources) > 1 or args.out or args.image:
+            raise UserError(
+                f"{sweep} is a sweep, whose report lies there: leave out other sources, --out and "
+                "--image, or name the folder of its runs"
+            )
+        return sweep_report.write(sweep)
+    out = args.out or Path("runs")
+    with opened(args.sources or [out]) as sources:
+        return _report(args, sources, out / "report")
 
 
-def _report(args: argparse.Namespace, sources: Sequence[Source]) -> int:
+def _report(args: argparse.Namespace, sources: Sequence[Source], out: Path) -> int:
     from bench.runs.sources import merged
     from reports import build
 
@@ -66,7 +77,6 @@ def _report(args: argparse.Namespace, sources: Sequence[Source]) -> int:
     for run in finished:
         if run not in unpacked:  # the folder of an unpacked run goes at the end
             build.run_report(run)
-    out = args.out / "report"
     print(f"{build.everything(finished, out)}\ntables and plots: {out}")
     if args.image:
         print(f"object removal: {_remove_object(args, shown, out / 'removal')}")
@@ -76,32 +86,16 @@ def _report(args: argparse.Namespace, sources: Sequence[Source]) -> int:
 
 
 def _pictured(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
-    """Make pictures again that are missing or damaged; return the runs, and those left out.
-
-    A run whose test images are gone is reported without pictures, but never with damaged ones.
-    """
+    """Make pictures again that are missing or damaged; return the runs, and those left out."""
     kept, left_out = [], []
     for run in runs:
         try:
-            if run.lacks_pictures():
-                _restore_pictures(run)
+            pictures.restore(run)
         except UserError as error:
-            if run.pictures.own.exists():
-                left_out.append(f"{run.name}: its pictures are incomplete or damaged, and {error}")
-                continue
-            print(f"warning: no pictures of {run.name}: {error}", file=sys.stderr)
-        kept.append(run)
+            left_out.append(f"{run.name}: {error}")
+        else:
+            kept.append(run)
     return kept, left_out
-
-
-def _restore_pictures(run: Run) -> None:
-    from bench.core.device import tune_cpu
-
-    tune_cpu()
-    from bench.runs.experiment import restore_pictures
-
-    print(f"{run.name}: pictures are missing or damaged, and made again", file=sys.stderr)
-    restore_pictures(run, run.path.parent)
 
 
 def _to_fill(runs: Sequence[Run]) -> list[Run]:

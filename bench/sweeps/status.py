@@ -76,7 +76,7 @@ def _states(root: Path, jobs: Mapping[str, str]) -> list[Status]:
     """Return the states of all runs directly below a folder, and of those that `jobs` names."""
     redone = [Run(path.parent) for path in root.glob(f".*{REDO}/state.json")]
     begun = [_status(run) for run in [*find(root), *redone]]
-    there = {status.run for status in begun}
+    there = {status.run for status in begun if not status.redo}
     awaited = [_awaited(Run(root / name), job) for name, job in jobs.items() if name not in there]
     return sorted([*begun, *awaited], key=lambda status: (status.run, not status.redo))
 

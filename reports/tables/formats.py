@@ -46,16 +46,17 @@ def markdown(table: Table) -> str:
     parts = [f"**{table.title}**"]
     if table.header:
         rows = [[_markdown_cell(cell) for cell in row] for row in table.rows]
-        parts.append(markdown_text.table([_markdown_escaped(h) for h in table.header], rows))
+        parts.append(markdown_text.table([markdown_escaped(h) for h in table.header], rows))
     return "\n\n".join([*parts, *([table.note] if table.note else [])])
 
 
 def _markdown_cell(cell: Cell) -> str:
     sign = {"": "", "best": "**", "second": "_"}[cell.mark]
-    return f"{sign}{_markdown_escaped(cell.text)}{sign}"
+    return f"{sign}{markdown_escaped(cell.text)}{sign}"
 
 
-def _markdown_escaped(text: str) -> str:
+def markdown_escaped(text: str) -> str:
+    """Return text with Markdown's special characters escaped."""
     # A < is harmless unless it begins a tag. An _ inside a name is not markup.
     return re.sub(r"([\\|*`]|<(?=[A-Za-z/!?]))", r"\\\1", text)
 

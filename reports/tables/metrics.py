@@ -17,23 +17,31 @@ REGIONS = {"composite": "composite", "hole": "hole pixels alone"}
 DATA = ["method", "metric", "region", "bucket", "mean", "half_width", "n", "images", "seeds",
         "perfect", "reported", "note"]  # fmt: skip
 """Columns of the numbers behind a metric's table."""
+NO_RUN = "no finished run"
+"""Note of a method that has no run in a report."""
 
 Row = Mapping[str, Any]
 
 
-def by_bucket(summary: pd.DataFrame, reported: pd.DataFrame | None = None) -> list[Table]:
+def by_bucket(
+    summary: pd.DataFrame, reported: pd.DataFrame | None = None, methods: Sequence[str] = ()
+) -> list[Table]:
     """Return one table per metric: methods in rows, buckets in columns, mean ± half-width in cells.
 
     The best and the second best measured mean of each bucket are marked. Means that are equal as
-    printed share the mark. `reported` adds the paper's numbers in columns of their own.
+    printed share the mark. `reported` adds the paper's numbers in columns of their own. `methods`
+    are the rows, if they are not those of the summary alone: the others have `-` in every cell.
     """
+    unmeasured = set(methods) - set(summary["method"])
     shown = [(metric.name, "composite") for metric in headline_metrics()]
     tables = []
     for metric, region in [*shown, ("psnr", "hole")]:
         part = summary[(summary["metric"] == metric) & (summary["region"] == region)]
         if len(part):
             paper = reported if region == "composite" else None
-            tables.append(_metric_table(part, metric, region, paper))
+            own = unmeasured.union(part["method"])
+            rows = [method for method in methods if method in own] or _unique(part["method"])
+            tables.append(_metric_table(part, metric, region, paper, rows))
     return tables
 
 
@@ -79,10 +87,14 @@ def _title(metric: str, region: str) -> str:
 
 
 def _metric_table(
-    part: pd.DataFrame, metric: str, region: str, reported: pd.DataFrame | None
+    part: pd.DataFrame,
+    metric: str,
+    region: str,
+    reported: pd.DataFrame | None,
+    methods: Sequence[str],
 ) -> Table:
     title = _title(metric, region)
-    grid = _grid(part, metric, region, reported)
+    grid = _grid(part, metric, region, reported, methods)
     data = grid.rename(columns={"half": "half_width"})[DATA]
     if not (part["n"] + part["perfect"]).any():
         reasons = sorted(set(part["note"]) - {""}) or ["no value"]
@@ -93,17 +105,22 @@ def _metric_table(
     if grid["reported"].notna().any():
         known = [b for b in buckets if b != ALL]
         columns |= {f"paper {b}": _reported_column(grid, b, metric) for b in known}
-    return _table(title, _unique(part["method"]), columns, interval_note(part), data)
+    return _table(title, methods, columns, interval_note(part), data)
 
 
 def _grid(
-    part: pd.DataFrame, metric: str, region: str, reported: pd.DataFrame | None
+    part: pd.DataFrame,
+    metric: str,
+    region: str,
+    reported: pd.DataFrame | None,
+    methods: Sequence[str],
 ) -> pd.DataFrame:
     """Return a row per method and bucket, run or not, with the paper's number in `reported`."""
     keys = ["method", "bucket"]
-    pairs = pd.MultiIndex.from_product([_unique(part[key]) for key in keys], names=keys)
+    pairs = pd.MultiIndex.from_product([methods, _unique(part["bucket"])], names=keys)
     grid = part.set_index(keys).reindex(pairs).reset_index()
-    grid = grid.assign(metric=metric, region=region, note=grid["note"].fillna("not run"))
+    note = grid["note"].fillna("not run").where(grid["method"].isin(part["method"]), NO_RUN)
+    grid = grid.assign(metric=metric, region=region, note=note)
     counts = ["n", "images", "perfect", "seeds"]
     grid[counts] = grid[counts].fillna(0).astype(int)
     if reported is None:
@@ -148,6 +165,8 @@ def cell_text(row: Row, digits: int) -> str:
 def _reason(row: Row) -> str:
     if row["perfect"]:
         return "all perfect"
+    if row["note"] == NO_RUN:
+        return "-"
     return "not run" if row["note"] == "not run" else f"not measured: {row['note'] or 'no value'}"
 
 

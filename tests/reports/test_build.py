@@ -17,6 +17,7 @@ from bench.core.run_folder import RunFolder
 from bench.evaluation import records
 from bench.presets import preset
 from reports import build, provenance
+from reports.expected import Expected
 
 BUCKETS = ["(0.1, 0.2]", "(0.2, 0.3]"]
 
@@ -196,6 +197,66 @@ def test_a_report_reads_each_run_once_and_keeps_each_record_once(
     assert [path for path in read if path.name == "records.csv"] == [run.records for run in runs]
     counts = frames[0]["method"].value_counts().to_dict()
     assert counts == {"full": 2 * len(floor), "mean-colour": len(floor)}
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of tables and notes: plots take seconds."""
+    monkeypatch.setattr(build, "_plots", lambda *_: iter(()))
+    monkeypatch.setattr(build, "_figures", lambda *_: None)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_missing_runs_have_rows_and_notes(tmp_path: Path) -> None:
+    full = [write_run(tmp_path, "full", seed) for seed in (0, 1)]
+    relu = write_run(tmp_path, "relu")
+    expected = [
+        *(Expected(run.name, "full", "") for run in full),
+        Expected("full-2", "full", "", "queued: job 12"),
+        Expected("forward-0", "forward", "", "failed: <b> is *nan*"),
+        Expected(relu.name, "relu", ""),
+    ]
+    text = build.ablation([*full, relu], tmp_path / "report", expected)
+    (folder,) = (tmp_path / "report").iterdir()
+    notes = ["Missing: full-2: queued: job 12", r"Missing: forward-0: failed: \<b> is \*nan\*"]
+    assert text.split("\n\n")[1:3] == notes
+    psnr = text.split("composite**\n\n")[1].split("\n\n")[0]
+    header, _, *table = [line.strip("| ").split(" | ") for line in psnr.splitlines()]
+    assert [row[0].strip() for row in table] == ["full", "forward", "relu"]
+    measured = [n for n, name in enumerate(header) if not name.startswith(("method", "paper"))]
+    assert [table[1][n].strip() for n in measured] == ["-"] * 3
+    assert table[1][-1].strip()  # the paper's own number
+    assert "±" in table[0][measured[0]] and "0-2" not in text and "1-2 seeds" in text
+    assert "n=4" in header[measured[0]] and "n=0" not in psnr
+    assert text.count("forward") == 1 + 3  # in the note and in the tables of metrics alone
+    latex = (folder / "tables.tex").read_text()
+    assert latex.count("forward & - & - & - &") == 2  # the paper has PSNR and SSIM
+    page = (folder / "report.html").read_text()
+    assert page.index("forward-0: failed: &lt;b&gt; is *nan*") < page.index("<table")
+    assert '<td class="label">forward</td><td class="missing">-</td>' in page
+    numbers = pd.read_csv(folder / "metrics.csv").query("method == 'forward'")
+    assert len(numbers) == 9 and numbers["mean"].isna().all() and not numbers["n"].any()
+    assert set(numbers["note"]) == {"no finished run"}
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_missing_run_has_no_row_in_tables_of_other_settings(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, "full"), write_run(tmp_path, "full", **{"test pairs": "q"})]
+    expected = [
+        Expected(runs[0].name, "full", "photos"),
+        Expected(runs[1].name, "full", "paris"),
+        Expected("forward", "forward", "paris", "failed"),
+    ]
+    first, second = build.ablation(runs, tmp_path / "report", expected).split("## Settings")[1:]
+    assert "forward" not in first and "Missing: forward: failed" in second
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_report_without_missing_runs_is_as_before(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, "full"), write_run(tmp_path, "forward")]
+    expected = [Expected(run.name, run.method, "") for run in runs]
+    told = build.ablation(runs, tmp_path / "report", expected)
+    assert told == build.ablation(runs, tmp_path / "report")
 
 
 def test_a_report_is_complete(report: Path) -> None:
