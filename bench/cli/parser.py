@@ -28,7 +28,7 @@ from bench.cli import (
 )
 from bench.cli.arguments import Parser
 from bench.core.errors import UserError, is_out_of_memory, unknown
-from bench.core.interrupts import INTERRUPTED, Stopped
+from bench.core.interrupts import INTERRUPTED, Stopped, with_command
 from bench.core.rank import is_first
 from bench.registry import discover
 
@@ -78,10 +78,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say("error: out of memory; lower --batch-size, --eval-batch, --size or --width")
         return 2
     except Stopped as stop:
-        _say(f"\n{stop}")
+        _say_again(str(stop), argv)
         return stop.code
     except KeyboardInterrupt:
-        _say("\ninterrupted; the same command goes on from the last checkpoint")
+        _say_again("interrupted; the same command goes on from the last checkpoint", argv)
         return INTERRUPTED
     finally:
         _leave_group()
@@ -111,6 +111,12 @@ def _say(text: str) -> None:
     """Print a last word, once: of several processes all meet the same mistake in the options."""
     if is_first():
         print(text, file=sys.stderr)
+
+
+def _say_again(text: str, argv: Sequence[str] | None) -> None:
+    """Print a text about the same command, and the command itself if it was that of the process."""
+    # The line before may show ^C, or a bar of progress.
+    _say(f"\n{with_command(text) if argv is None else text}")
 
 
 def build_parser() -> tuple[Parser, dict[str, Parser]]:

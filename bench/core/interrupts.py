@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -71,17 +74,32 @@ def ignore_requests(_: int = 0) -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def with_command(text: str) -> str:
+    """Return a text about the same command, with the command line of this program below it.
+
+    The line is quoted for a shell. That of a launcher such as torchrun is not known: the text stays
+    as it is.
+    """
+    if "RANK" in os.environ:
+        return text
+    script = Path(sys.argv[0]).name
+    program = ["python", "-m", "bench"] if script == "__main__.py" else [script]
+    return f"{text}:\n{shlex.join([*program, *sys.argv[1:]])}"
+
+
 def leave_at_interrupt() -> None:
-    """Make Ctrl-C end the process at once with one line and code 130.
+    """Make Ctrl-C end the process at once with code 130, and tell the command that goes on.
 
     An exception would not do: raised inside an import it becomes another error, or is lost. Nothing
     is lost by leaving: files are written whole, and the locks of a process end with it.
     """
     first, process = is_first(), os.getpid()
+    text = with_command("interrupted; the same command goes on with what is finished")
+    told = os.fsencode(f"\n{text}\n")
 
     def leave(number: int, frame: FrameType | None) -> NoReturn:
-        if first and os.getpid() == process:  # one line, from one of several processes
-            os.write(2, b"\ninterrupted; the same command goes on with what is finished\n")
+        if first and os.getpid() == process:  # once, from one of several processes
+            os.write(2, told)
         os._exit(INTERRUPTED)
 
     signal.signal(signal.SIGINT, leave)

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from bench.core.interrupts import REQUESTS, Stopped, stop_requests
+from bench.core.interrupts import REQUESTS, Stopped, stop_requests, with_command
 
 
 @pytest.mark.parametrize("number", REQUESTS)
@@ -43,21 +43,45 @@ def test_the_exit_code_tells_ctrl_c_from_a_scheduler() -> None:
     assert Stopped("", signal.SIGTERM).code == Stopped("", signal.SIGUSR1).code == 75
 
 
-def test_ctrl_c_during_an_import_is_one_line_and_code_130() -> None:
-    # `import bench.cli.parser` inside `main` sends the signal: a module there is replaced.
+def interrupted(*words: str, **environment: str) -> list[str]:
+    """Return the lines of `python -m bench WORDS` that gets a Ctrl-C while it imports."""
+    # `import bench.cli.parser` inside `main` sends the signal: a finder there is asked for it.
     program = (
-        "import os, signal, sys, bench.__main__\n"
+        "import os, runpy, signal, sys\n"
         "class Finder:\n"
         "    def find_spec(self, name, *_):\n"
         "        if name == 'bench.cli.parser':\n"
         "            os.kill(os.getpid(), signal.SIGINT)\n"
         "sys.meta_path.insert(0, Finder())\n"
-        "sys.exit(bench.__main__.main())\n"
+        "runpy.run_module('bench', run_name='__main__', alter_sys=True)\n"
     )
     result = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+        [sys.executable, "-c", program, *words],
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        check=False,
+        env=os.environ | environment,
     )
-    assert result.returncode == 130
-    assert result.stderr.split("\n")[1:-1] == [
-        "interrupted; the same command goes on with what is finished"
+    assert (result.returncode, result.stdout) == (130, "")
+    first, *lines = result.stderr.splitlines()
+    assert not first  # after the ^C of a terminal
+    return lines
+
+
+def test_ctrl_c_outside_a_training_tells_the_command() -> None:
+    assert interrupted("ablate", "--out", "my runs", "--images", "folder:Größe\udcff") == [
+        "interrupted; the same command goes on with what is finished:",
+        "python -m bench ablate --out 'my runs' --images 'folder:Größe\udcff'",
     ]
+
+
+def test_the_command_of_a_launcher_is_not_known() -> None:
+    line = "interrupted; the same command goes on with what is finished"
+    assert interrupted("run", RANK="0") == [line]
+
+
+def test_a_script_has_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/lbam-bench", "list"])
+    assert with_command("again") == "again:\nlbam-bench list"

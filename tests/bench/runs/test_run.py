@@ -1,4 +1,5 @@
 import json
+import shlex
 import shutil
 import signal
 import subprocess
@@ -209,6 +210,26 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path: Path, tiny: list[str]) 
     losses = [_losses(f / "log.csv") for f in (folder, other)]
     assert losses[0] == losses[1]
     assert _values(folder / "records.csv") == _values(other / "records.csv")
+
+
+def test_ctrl_c_in_a_training_tells_what_is_kept_and_the_command(
+    tmp_path: Path, tiny: list[str]
+) -> None:
+    run = Run(tmp_path / "my runs" / "forward-quick-seed0")
+    words = ["run", "--variant", "forward", *tiny, "--out", str(run.path.parent), "--steps", "5000"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench", *words], stderr=subprocess.PIPE, text=True
+    )
+    while not run.log.exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    *_, told, command = process.communicate()[1].splitlines()
+    assert process.returncode == 130
+    step = int(json.loads(run.heartbeat.read_text())["step"])
+    assert told == (
+        f"stopped after step {step} of 5000, which is kept; the same command goes on from there:"
+    )
+    assert shlex.split(command) == ["python", "-m", "bench", *words]
 
 
 def test_a_run_in_work_refuses_a_second_process(tmp_path: Path, tiny: list[str]) -> None:
