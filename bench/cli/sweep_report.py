@@ -25,11 +25,11 @@ def write(folder: Path) -> int:
     sweep without any finished run is a `UserError`.
     """
     from bench.runs.run import Run
-    from bench.sweeps.sweep import report_of
+    from bench.sweeps.sweep import report_of, root_of
     from reports import build
 
     expected = _expected(folder)
-    runs = [Run(folder.parent / known.run) for known in expected if not known.missing]
+    runs = [Run(root_of(folder) / known.run) for known in expected if not known.missing]
     missing = {known.run: known.missing for known in expected if known.missing}
     if not runs:
         raise UserError(

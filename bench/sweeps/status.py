@@ -17,7 +17,7 @@ from bench.core.errors import UserError
 from bench.core.files import read_json
 from bench.core.heartbeat import Beat, read
 from bench.runs.run import REDO, Run, find
-from bench.sweeps.sweep import DESCRIPTION, described, entries, is_sweep
+from bench.sweeps.sweep import DESCRIPTION, described, entries, is_sweep, root_of
 
 State = Literal["not started", "queued", "running", "stale", "failed", "finished", "damaged"]
 MISSED = 12
@@ -57,7 +57,7 @@ def survey(folder: Path) -> list[Status]:
         raise UserError(f"no folder {folder}; give the --out of your runs")
     if is_sweep(folder):
         jobs = _jobs(folder)
-        return [status for status in _states(folder.parent, jobs) if status.run in jobs]
+        return [status for status in _states(root_of(folder), jobs) if status.run in jobs]
     jobs, damaged = {}, []
     for sweep in described(folder):
         try:

@@ -87,9 +87,14 @@ def described(root: Path) -> list[Path]:
     return [file.parent for file in sorted(root.glob(f"*/{DESCRIPTION}"))]
 
 
+def root_of(folder: Path) -> Path:
+    """Return the folder of the runs of a sweep, whose own folder may be given as `.` or `..`."""
+    return (folder if folder.name.strip(".") else folder.resolve()).parent
+
+
 def run_of(folder: Path, entry: Entry) -> Run:
     """Return the run of an entry in a sweep's folder."""
-    return Run(folder.parent / entry.run)
+    return Run(root_of(folder) / entry.run)
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from bench.core.errors import UserError
 from bench.presets import preset
 from bench.registry import find
 from bench.runs.case import Case
+from bench.sweeps.status import survey
 from bench.sweeps.sweep import DESCRIPTION, Sweep, described, entries, is_sweep, report_of, run_of
 
 
@@ -60,3 +61,18 @@ def test_an_entry_names_no_folder_elsewhere(tmp_path: Path, name: str) -> None:
     file.write_text(json.dumps(found))
     with pytest.raises(UserError, match="damaged"):
         entries(made.folder)
+
+
+@pytest.mark.parametrize(
+    ("here", "name"), [("", "comparison"), ("comparison", "."), ("comparison/x", "..")]
+)
+def test_a_sweep_may_be_named_by_dots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: str, name: str
+) -> None:
+    made = sweep(tmp_path)
+    made.describe()
+    (tmp_path / here).mkdir(exist_ok=True)
+    monkeypatch.chdir(tmp_path / here)
+    first, _ = entries(Path(name))
+    assert run_of(Path(name), first).path.absolute() == made.cases[0].run.path
+    assert {status.run for status in survey(Path(name))} == {case.run.name for case in made.cases}
