@@ -82,7 +82,7 @@ def test_a_broken_module_is_a_warning_but_to_its_own_users(
         assert fruits.find("apple") == fruits.find("apple") == 1
     (message,) = [record.message for record in caplog.records]  # once
     assert message.startswith(f"{PACKAGE}.broken cannot be imported: ZeroDivisionError: division")
-    assert message.endswith("broken.py, line 2)")
+    assert message.endswith("broken.py, line 3)")
     with pytest.raises(UserError, match=rf"unknown fruit 'half'.*{PACKAGE}.broken cannot be"):
         fruits.find("half")
 
