@@ -10,6 +10,9 @@ from bench.cli.arguments import Parser
 EXAMPLES = """examples:
   python -m bench evaluate --run runs/forward-quick-seed0 --test-images folder:PHOTOS
   python -m bench evaluate --variant released --weights FILE --size 256 --resize 350
+
+A run is measured on its own test pairs, unless an option asks for others: --test-images,
+--test-masks, --pairs, --size and the like.
 """
 
 
@@ -28,14 +31,18 @@ def execute(args: argparse.Namespace) -> int:
     from bench.presets import preset
 
     method, start, file = methods.weights(args, preset(args.preset))
-    config = override(start, options.given(args) | {"device": args.device})
+    asked = options.given(args)
+    config = override(start, asked | {"device": args.device})
     margins(config.evaluation.margins)
     from bench.core.device import tune_cpu
 
     tune_cpu()
-    from bench.runs.experiment import evaluate_weights
+    from bench.runs.experiment import evaluate_weights, own_pairs
+    from bench.runs.run import Run
     from reports import build
 
+    if args.run:
+        config = override(config, own_pairs(Run(args.run), asked))
     folder = evaluate_weights(method, config, file, args.out, start if args.run else None)
     print(f"\n{build.run_report(folder)}")
     print(build.places(folder))

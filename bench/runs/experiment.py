@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -41,6 +41,11 @@ from bench.training.processes import (
 from bench.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
+TEST_PAIRS = frozenset(
+    {"images", "test_images", "size", "resize", "masks", "test_masks", "polarity", "pairs"}
+    | {"manifest"}
+)
+"""Options that say which test pairs a method is measured on."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class Experiment(Case):
         """
         processes = start_processes(self.config)
         self.method.check(self.config, processes.num_processes)
-        precision = decided_by_first(processes, partial(self._precision, redo))
+        precision = decided_by_first(processes, partial(self.precision, redo))
         accelerator = make_accelerator(self.config, precision)
         inputs = inputs_of(self.config, self.root)
         if not accelerator.is_main_process:
@@ -79,8 +84,11 @@ class Experiment(Case):
                     self.run.replace_by(planned.run)
         return self.run
 
-    def _precision(self, redo: bool) -> Precision:
-        """Return the precision of the training; a run that was begun keeps the one it has."""
+    def precision(self, redo: bool) -> Precision:
+        """Return the precision of the training; a run that was begun keeps the one it has.
+
+        `redo` says that the run is replaced.
+        """
         training = self.config.training
         if not isinstance(self.method, TrainedNetwork):
             return "fp32"
@@ -240,7 +248,8 @@ def load_network(method: Method, config: Config, file: Path) -> nn.Module:
 def load_run(run: Run) -> tuple[Method, Config]:
     """Return the method and the config of a run, whose files must be as they were written.
 
-    Its `--cache` is left out: it may be a disk of another machine.
+    Its `--cache` and `--manifest` are left out: they may be gone, or on another machine. The run
+    has its own copy of the manifest, which `own_pairs` names.
     """
     if run.progress == "absent":
         raise UserError(f"{run.path} is not a run; give a folder that `bench run` made")
@@ -249,7 +258,12 @@ def load_run(run: Run) -> tuple[Method, Config]:
         config = from_dict(read_json(run.config))
     except UserError as error:
         raise UserError(f"{run.config}: {error}; `run --redo` replaces the run") from error
-    return registry.find(run.method), override(config, {"cache": ""})
+    return registry.find(run.method), override(config, {"cache": "", "manifest": ""})
+
+
+def own_pairs(run: Run, asked: Collection[str]) -> dict[str, str]:
+    """Return the option that names a run's own test pairs; none if the options ask for others."""
+    return {} if TEST_PAIRS.intersection(asked) else {"manifest": str(run.manifest)}
 
 
 def network_of(method: Method, config: Config, run: RunFolder) -> nn.Module:

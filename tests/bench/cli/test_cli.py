@@ -130,6 +130,30 @@ def test_evaluate_on_a_manifest_uses_its_pairs(run: Run, finished: Path, tmp_pat
     assert pd.read_csv(path)["pair"].nunique() == 8
 
 
+def test_evaluate_measures_on_the_runs_own_pairs_or_on_those_that_are_asked_for(
+    run: Run, finished: Path, tmp_path: Path, tiny: list[str]
+) -> None:
+    few = tmp_path / "few.json"
+    words = ["run", "--baseline", "mean-colour", *tiny[:4], "--lpips", "off", "--out", tmp_path]
+    assert run(*words, "--pairs", 1)[0] == 0
+    (tmp_path / "mean-colour-quick" / "manifest.json").rename(few)
+
+    def pairs(*options: object) -> int:
+        out = tmp_path / str(len(list(tmp_path.iterdir())))
+        words = ["evaluate", "--run", made, "--lpips", "off", "--out", out, *options]
+        code, _, err = run(*words)
+        assert code == 0, err
+        (path,) = out.glob("evaluations/*/records.csv")
+        return int(pd.read_csv(path)["pair"].nunique())
+
+    made = tmp_path / "no-gan-quick-seed0"
+    words = ["run", "--variant", "no-gan", *tiny, "--lpips", "off", "--out", tmp_path]
+    assert run(*words, "--manifest", few)[0] == 0
+    few.unlink()  # the run has its own copy
+    assert (pairs(), pairs("--pairs", 3), pairs("--test-images", "sample")) == (4, 12, 8)
+    assert pairs("--manifest", finished / "manifest.json") == 8
+
+
 def test_ablate_runs_skips_and_prints_the_papers_numbers_apart(
     run: Run, finished: Path, tiny: list[str]
 ) -> None:
