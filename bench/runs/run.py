@@ -23,6 +23,8 @@ MEASURED = frozenset({"manifest.json", "records.csv", "cost.json", "pictures"})
 """Files and folders that are made again by measuring again."""
 REDO = ".redo"
 """End of the hidden name of a run that `--redo` makes."""
+IN_WORK = "is being worked on by another process"
+"""What a process says of a run whose lock another one holds."""
 PATIENCE = 0.2
 """Seconds to wait for a lock: `held` has it for the moment of its look."""
 
@@ -172,9 +174,7 @@ class Run(RunFolder):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=PATIENCE)
         except Timeout as error:
-            raise UserError(
-                f"{self.path} is being worked on by another process; wait for it or stop it"
-            ) from error
+            raise UserError(f"{self.path} {IN_WORK}; wait for it or stop it") from error
         except OSError as error:
             raise UserError(f"cannot write {self.path}: {error.strerror}; choose --out") from error
         try:

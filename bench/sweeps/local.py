@@ -19,7 +19,7 @@ from bench.core.files import writing
 from bench.core.heartbeat import Beat, read
 from bench.core.interrupts import Stopped, StopRequest, stop_requests
 from bench.runs.case import Case
-from bench.runs.run import Run
+from bench.runs.run import IN_WORK, Run
 from bench.sweeps.shares import environments
 from bench.sweeps.status import duration
 from bench.sweeps.sweep import Sweep
@@ -76,86 +76,10 @@ def _carry_out(jobs: Sequence[Job], slots: Sequence[Slot], request: StopRequest)
             for slot in slots:
                 slot.stop()
         for slot in slots:
-            slot.look()
             if left and slot.job is None:
-                slot.take(left.popleft())
+                slot.job = left.popleft()
+            slot.advance()
         time.sleep(PAUSE)
-
-
-class Job:
-    """The work on one case: it waits for another process, or has a process of its own."""
-
-    def __init__(self, case: Case, title: str, command: list[str], logs: Path, redo: bool) -> None:
-        self.case, self.title, self.command = case, title, command
-        self.run = case.run.successor if redo else case.run
-        """Where the work is done; a successor replaces the run at the end."""
-        self.log = logs / f"{case.run.name}.log"
-        self.logged = 0
-        """Bytes of the log that are older than the process."""
-        self.process: subprocess.Popen[bytes] | None = None
-        self.stopped = False
-        self.failure = ""
-        """Why it failed, in one line that names the run and its log."""
-
-    def begin(self, environment: dict[str, str]) -> None:
-        """Start the process; what it prints goes to the log, below its command line."""
-        with self.log.open("ab") as log:
-            log.write(f"$ {shlex.join(self.command)}\n".encode())
-            log.flush()
-            self.logged = log.tell()
-            # Ctrl-C in a terminal reaches its whole session: here the launcher alone passes it on.
-            self.process = subprocess.Popen(
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                start_new_session=True,
-            )
-
-    def stop(self) -> None:
-        """Ask the process, if there is one, to keep what it has and to end.
-
-        It gets SIGTERM whatever the launcher got, since `torchrun` passes that one on.
-        """
-        self.stopped = True
-        if self.process is not None:
-            self.process.terminate()
-
-    def kill(self) -> None:
-        """Kill the process, if it is still there, with all that it started."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        for helper in psutil.Process(self.process.pid).children(recursive=True):
-            with suppress(psutil.NoSuchProcess):
-                helper.kill()
-        self.process.kill()
-        self.process.wait()
-
-    def outcome(self, code: int) -> str:
-        """Return how the work ended; a failure is kept as well."""
-        if code == 0:
-            return "finished"
-        try:
-            told = kept(self.run) if self.stopped else self._reason(code)
-        except UserError as error:  # a damaged file
-            told = str(error)
-        if self.stopped:
-            return f"stopped; {told}"
-        self.failure = f"{self.case.run.name}: {told}; see {self.log}"
-        return f"failed: {told}; see {self.log}"
-
-    def _reason(self, code: int) -> str:
-        """Return why the process failed: its signal, its error, or the last line that it wrote."""
-        if code < 0:
-            return f"killed by signal {-code}"
-        with self.log.open("rb") as log:
-            log.seek(self.logged)
-            lines = log.read().decode(errors="replace").splitlines()
-        words = [line.strip() for line in lines if any(map(str.isalnum, line))]
-        errors = [line.removeprefix("error: ") for line in words if line.startswith("error: ")]
-        # Of several processes `torchrun` speaks last, and does not say what is wrong.
-        return [f"exit code {code}", *words[-1:], *filter(None, [self.run.failure]), *errors][-1]
 
 
 class Slot:
@@ -172,36 +96,18 @@ class Slot:
             bar_format="{desc} |{bar}| {percentage:3.0f}%",
         )
 
-    def take(self, job: Job) -> None:
-        """Begin a job, or wait for the process that works on its run."""
-        self.job = job
-        if job.case.run.held:
-            beat = last_beat(job.run)
-            holder = f"process {beat.pid}" if beat else "another process"
-            say(f"{job.title}: waits for {holder}, which works on it")
-        else:
-            self._begin(job)
-
-    def look(self) -> None:
-        """Begin the job if its run is free now, end it if its process has ended; show its step."""
-        job = self.job
-        if job is None:
-            return
-        if job.process is None:
-            if not job.case.run.held:
-                self._begin(job)
-        else:
-            code = job.process.poll()
-            if code is not None:
-                self._end(job, job.outcome(code))
-        self._show()
+    def advance(self) -> None:
+        """Go on with the job, if there is one, and show how far it is."""
+        if self.job is not None:
+            self.job.advance(self.environment)
+            self._show(self.job)
+            if self.job.over:
+                self.job = None
 
     def stop(self) -> None:
-        """Ask the job to stop, if there is one; one that waits is over."""
+        """Ask the job to stop, if there is one."""
         if self.job is not None:
             self.job.stop()
-            if self.job.process is None:
-                self._end(self.job, "not begun")
 
     def close(self) -> None:
         """Take the line from the terminal; a process that is still there is killed."""
@@ -209,26 +115,124 @@ class Slot:
         if self.job is not None:
             self.job.kill()
 
-    def _begin(self, job: Job) -> None:
-        try:
-            job.begin(self.environment)
-        except OSError as error:  # no log or no process; the other runs may have theirs
-            job.failure = f"{job.case.run.name}: {error}"
-            self._end(job, f"failed: {error}")
-        else:
-            say(f"{job.title}: begun")
-
-    def _end(self, job: Job, outcome: str) -> None:
-        say(f"{job.title}: {outcome}")
-        self.job = None
-
-    def _show(self) -> None:
+    def _show(self, job: Job) -> None:
         if self.bar.disable:
             return
-        beat = last_beat(self.job.run) if self.job else None
+        beat = last_beat(job.run)
         training = beat is not None and beat.phase == "training"
         self.bar.total, self.bar.n = (beat.steps, beat.step) if beat and training else (None, 0)
-        self.bar.set_description_str(f"{self.job.title}: {progress(beat)}" if self.job else "idle")
+        self.bar.set_description_str(f"{job.title}: {'' if job.over else progress(beat)}")
+
+
+class Job:
+    """The work on one case: it waits for another process, or has a process of its own."""
+
+    def __init__(self, case: Case, title: str, command: list[str], logs: Path, redo: bool) -> None:
+        self.case, self.title, self.command = case, title, command
+        self.run = case.run.successor if redo else case.run
+        """Where the work is done; a successor replaces the run at the end."""
+        self.log = logs / f"{case.run.name}.log"
+        self.logged = 0
+        """Bytes of the log that are older than the process."""
+        self.process: subprocess.Popen[bytes] | None = None
+        self.waits = self.stopped = self.over = False
+        self.failure = ""
+        """Why it failed, in one line that names the run and its log."""
+
+    def advance(self, environment: dict[str, str]) -> None:
+        """Begin as soon as no other process works on the run; take note of the end."""
+        if self.process is not None:
+            code = self.process.poll()
+            if code is not None:
+                self._end(code)
+        elif not self.case.run.held:
+            self._begin(environment)
+        elif not self.waits:
+            self.waits = True
+            beat = last_beat(self.run)
+            holder = f"process {beat.pid}" if beat else "another process"
+            self._say(f"waits for {holder}, which works on it")
+
+    def stop(self) -> None:
+        """Ask the process to keep what it has and to end; without one the job is over.
+
+        It gets SIGTERM whatever the launcher got, since `torchrun` passes that one on.
+        """
+        self.stopped = True
+        if self.process is not None:
+            self.process.terminate()
+        else:
+            self.over = True
+            self._say("not begun")
+
+    def kill(self) -> None:
+        """Kill the process, if it is still there, with all that it started."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        for helper in psutil.Process(self.process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                helper.kill()
+        self.process.kill()
+        self.process.wait()
+
+    def _begin(self, environment: dict[str, str]) -> None:
+        try:
+            self._start(environment)
+        except OSError as error:  # no log or no process; other runs may have theirs
+            self._fail(str(error))
+        else:
+            self._say("begun")
+
+    def _start(self, environment: dict[str, str]) -> None:
+        """Start the process; what it prints goes to the log, below its command line."""
+        with self.log.open("ab") as log:
+            log.write(f"$ {shlex.join(self.command)}\n".encode())
+            log.flush()
+            self.logged = log.tell()
+            # Ctrl-C in a terminal reaches its whole session: here the launcher alone passes it on.
+            self.process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+            )
+
+    def _end(self, code: int) -> None:
+        if code == 0 or self.stopped:
+            self.over = True
+            self._say(f"stopped; {kept(self.run)}" if code else "finished")
+            return
+        reason = self._reason(code)
+        if IN_WORK in reason:  # another one, which had begun before, was faster
+            self.process, self.waits = None, False
+        else:
+            self._fail(f"{reason}; see {self.log}")
+
+    def _fail(self, reason: str) -> None:
+        self.over, self.failure = True, f"{self.case.run.name}: {reason}"
+        self._say(f"failed: {reason}")
+
+    def _reason(self, code: int) -> str:
+        """Return why the process failed: its signal, its error, or the last line that it wrote."""
+        if code < 0:
+            return f"killed by signal {-code}"
+        try:
+            failure = self.run.failure
+        except UserError as error:  # a damaged file
+            failure = str(error)
+        with self.log.open("rb") as log:
+            log.seek(self.logged)
+            lines = log.read().decode(errors="replace").splitlines()
+        words = [line.strip() for line in lines if any(map(str.isalnum, line))]
+        errors = [line.removeprefix("error: ") for line in words if line.startswith("error: ")]
+        # Of several processes `torchrun` speaks last, and does not say what is wrong.
+        return [f"exit code {code}", *words[-1:], *filter(None, [failure]), *errors][-1]
+
+    def _say(self, text: str) -> None:
+        """Print what happens to the run, above the lines of the slots."""
+        tqdm.write(f"{self.title}: {text}", file=sys.stderr)
 
 
 def last_beat(run: Run) -> Beat | None:
@@ -251,14 +255,12 @@ def progress(beat: Beat | None) -> str:
 
 def kept(run: Run) -> str:
     """Return what a run has for the process that goes on with it, in a few words."""
-    if run.progress == "finished":
-        return "it is finished"
+    try:
+        if run.progress == "finished":
+            return "it is finished"
+    except UserError as error:  # a damaged file
+        return str(error)
     if run.training_done:
         return "its training is kept"
     steps = [int(path.name) for path in run.checkpoints.glob("*") if path.name.isdigit()]
     return f"step {max(steps)} is kept" if steps else "nothing of it is kept yet"
-
-
-def say(text: str) -> None:
-    """Print a line above the lines of the slots."""
-    tqdm.write(text, file=sys.stderr)

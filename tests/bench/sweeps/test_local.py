@@ -22,6 +22,7 @@ from bench.core.interrupts import REQUESTS, Stopped
 from bench.presets import preset
 from bench.registry import find
 from bench.runs.case import Case
+from bench.runs.run import IN_WORK
 from bench.sweeps import local
 from bench.sweeps.local import launch
 from bench.sweeps.sweep import Sweep
@@ -216,9 +217,9 @@ def test_the_options_of_the_sweep_and_redo_are_passed_on(
 ) -> None:
     stub(full="import sys\nprint(sys.argv[-2:])")
     (case,) = sweep_of(tmp_path, "full").cases
-    sweep = Sweep(tmp_path / "runs" / "ablation", (case,), ("--plugin", "mine.py"))
+    sweep = Sweep(tmp_path / "runs" / "comparison", (case,), "comparison")
     launch(sweep, 1, redo=redo)
-    last = ["mine.py", "--redo"] if redo else ["--plugin", "mine.py"]
+    last = ["--cost", "--redo"] if redo else [str(tmp_path / "runs"), "--cost"]
     assert log_of(sweep).read_text().endswith(f"\n{last}\n")
 
 
@@ -240,6 +241,26 @@ def test_a_run_in_other_hands_is_waited_for(
     begun = lines.index("[1/3] full-quick-seed0: begun")
     assert begun > lines.index("[2/3] forward-quick-seed0: finished")
     assert lines.index("[1/3] full-quick-seed0: finished") > begun
+
+
+def test_a_process_that_was_not_the_first_waits_for_the_other(
+    tmp_path: Path, stub: Stub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that has just begun imports, and holds nothing yet."""
+    tried = tmp_path / "tried"
+    sweep = sweep_of(tmp_path, "full")
+    sweep.folder.mkdir(parents=True)
+    stub(
+        full=f"import os, pathlib, sys\ntried = pathlib.Path({str(tried)!r})\n"
+        "if tried.exists(): sys.exit(0)\n"
+        "tried.touch()\n"
+        f"sys.exit('error: runs/full {IN_WORK}; wait for it')"
+    )
+    assert launch(sweep, 1) == []
+    title = "[1/1] full-quick-seed0"
+    assert capsys.readouterr().err.splitlines() == [
+        f"{title}: begun", f"{title}: begun", f"{title}: finished"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("number", REQUESTS)
@@ -277,7 +298,7 @@ def test_a_signal_ends_the_waiting_for_others(
     sweep = sweep_of(tmp_path, "full")
     sweep.folder.mkdir(parents=True)
     said: list[str] = []
-    monkeypatch.setattr(local, "say", said.append)
+    monkeypatch.setattr(local.Job, "_say", lambda job, text: said.append(text))
 
     def stop() -> None:
         while not said:
@@ -288,8 +309,8 @@ def test_a_signal_ends_the_waiting_for_others(
         later(stop)
         launch(sweep, 1)
     assert said == [
-        "[1/1] full-quick-seed0: waits for another process, which works on it",
-        "[1/1] full-quick-seed0: not begun",
+        "waits for another process, which works on it",
+        "not begun",
     ]
     assert not log_of(sweep).exists()
 
