@@ -20,6 +20,8 @@ PERIOD = 5.0
 LARGEST = 1e12
 """Bound of all numbers in a heartbeat; it is a time in 30,000 years."""
 Phase = Literal["training", "measuring"]
+STOPPED = "stopped"
+"""Phase of the last beat of work that an exception ended: nobody works on the run."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,9 @@ class Heartbeat:
     """The beats of this process, while a `with` block works on a run.
 
     A thread writes them, so that a long step, a validation or a checkpoint is no silence. The last
-    beat stays in the folder: it tells where and when an interrupted run stopped. The trainer sets
-    `step`. A heartbeat that is not `active` writes nothing: of several processes, one writes.
+    beat stays in the folder: it tells where and when an interrupted run stopped, and that it did.
+    The trainer sets `step`. A heartbeat that is not `active` writes nothing: of several processes,
+    one writes.
     """
 
     def __init__(
@@ -67,7 +70,8 @@ class Heartbeat:
         batch: int = 0,
         active: bool = True,
     ) -> None:
-        self.path, self.phase, self.active = path, phase, active
+        self.path, self.active = path, active
+        self.phase: str = phase
         self.start = self.step = step
         self.steps, self.batch = steps, batch
         self.began = time.monotonic()
@@ -80,10 +84,12 @@ class Heartbeat:
             self.thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self.active:
             self.over.set()
             self.thread.join()
+            if kind is not None:
+                self.phase = STOPPED
             self._write()
 
     def _beat(self) -> None:

@@ -15,11 +15,13 @@ from tqdm import tqdm
 
 from bench.core.errors import UserError
 from bench.core.files import read_json
-from bench.core.heartbeat import Beat, read
+from bench.core.heartbeat import STOPPED, Beat, read
 from bench.runs.run import REDO, Run, find
 from bench.sweeps.sweep import DESCRIPTION, described, entries, is_sweep, root_of
 
-State = Literal["not started", "queued", "running", "stale", "failed", "finished", "damaged"]
+State = Literal[
+    "not started", "queued", "running", "stopped", "stale", "failed", "finished", "damaged"
+]  # fmt: skip
 MISSED = 12
 """Beats that may be missing: clocks differ, and network file systems show files late."""
 
@@ -33,7 +35,7 @@ class Status:
     """Whether this is the new run of a `--redo`, which has not yet replaced the old one."""
     state: State
     note: str = ""
-    """The phase of a running run, or why another one is failed, stale or damaged."""
+    """The phase of a running run, or why another one is failed, stopped, stale or damaged."""
     step: int | None = None
     steps: int | None = None
     images_per_s: float | None = None
@@ -103,7 +105,7 @@ def _status(run: Run) -> Status:
     status = Status(
         name, redo, state, note, psnr=_last_psnr(run), host=host, device=device, job=job
     )
-    if beat is None or beat.phase != "training":
+    if beat is None or not beat.steps:
         return status
     status = replace(status, step=beat.step, steps=beat.steps)
     if state != "running":
@@ -123,6 +125,8 @@ def _state(run: Run, beat: Beat | None) -> tuple[State, str]:
         return "finished", ""
     if progress == "failed":
         return "failed", run.failure
+    if beat and beat.phase == STOPPED:
+        return "stopped", "the same command goes on"
     silence = _silence(run, beat)
     if silence:
         return "stale", silence

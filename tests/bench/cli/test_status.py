@@ -144,4 +144,4 @@ def test_a_run_that_is_stopped_leaves_its_last_beat(
     words = ["run", "--variant", "forward", *TINY, "--lpips", "off", "--out", str(tmp_path)]
     assert main(words) == 130
     (status,) = json.loads(run("status", tmp_path, "--json")[1])
-    assert (status["state"], status["step"], status["steps"]) == ("stale", 3, 6)
+    assert (status["state"], status["step"], status["steps"]) == ("stopped", 3, 6)

@@ -34,13 +34,24 @@ def test_a_thread_writes_beats_while_the_work_goes_on(
     assert [file.name for file in tmp_path.iterdir()] == ["heartbeat.json"]
 
 
-def test_the_last_beat_tells_where_the_work_broke(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_the_last_beat_tells_where_the_work_stopped(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
     path = tmp_path / "heartbeat.json"
-    with pytest.raises(RuntimeError), Heartbeat(path, "training", steps=9) as pulse:
+    with pytest.raises(error), Heartbeat(path, "training", steps=9) as pulse:
         pulse.step = 8
-        raise RuntimeError
+        raise error
     beat = read(path)
-    assert beat is not None and beat.step == 8
+    assert beat is not None and (beat.phase, beat.step) == ("stopped", 8)
+
+
+def test_work_that_came_to_its_end_has_not_stopped(tmp_path: Path) -> None:
+    path = tmp_path / "heartbeat.json"
+    with Heartbeat(path, "training", steps=9):
+        pass
+    beat = read(path)
+    assert beat is not None and beat.phase == "training"  # the measurement follows
 
 
 def test_one_of_several_processes_writes(tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ def begun(path: Path) -> Run:
     return run
 
 
-def beats(run: Run, age: float = 0.0, host: str = platform.node()) -> None:
-    beat = Beat("training", host, 12, "345", 5.0, time.time() - age, 60, 100, 4, 8.0)
+def beats(run: Run, age: float = 0.0, host: str = platform.node(), phase: str = "training") -> None:
+    beat = Beat(phase, host, 12, "345", 5.0, time.time() - age, 60, 100, 4, 8.0)
     write_json(run.heartbeat, asdict(beat))
 
 
@@ -64,6 +64,15 @@ def test_a_run_that_nobody_holds_is_stale_and_tells_where_it_was(tmp_path: Path)
     assert (status.state, status.note) == ("stale", "no process works on it")
     assert (status.step, status.job) == (60, "345")
     assert status.images_per_s is status.seconds_left is None  # nothing goes on
+
+
+def test_a_run_that_stopped_in_good_order_says_how_it_goes_on(tmp_path: Path) -> None:
+    run = begun(tmp_path / "r")
+    for host, age in [(platform.node(), 0), ("elsewhere", 0), ("elsewhere", 3600)]:
+        beats(run, age, host, phase="stopped")
+        status = only(tmp_path)
+        assert (status.state, status.note) == ("stopped", "the same command goes on")
+        assert (status.step, status.host, status.images_per_s) == (60, host, None)
 
 
 def test_a_run_that_is_held_and_silent_is_stale(tmp_path: Path) -> None:
