@@ -49,27 +49,43 @@ def sweep_of(args: argparse.Namespace, chosen: Sequence[Method], report: Report)
     return Sweep(args.out / "-".join(filter(None, [report, args.name])), cases, report)
 
 
-def carry_out(sweep: Sweep, args: argparse.Namespace, report: Callable[..., str]) -> int:
+def carry_out(sweep: Sweep, args: argparse.Namespace) -> int:
     """Make the runs of a sweep, write their report and return the exit code."""
     from bench.sweeps.launcher import launcher
 
     how = launcher(args.launcher)
+    if several_processes() and how.kind != "here":
+        raise UserError("torchrun starts the processes of one run; use --processes with --launcher")
+    if args.dry_run:
+        return _estimate(sweep, how, args)
+    from bench.core.device import tune_cpu
+
+    tune_cpu()
+    if not several_processes():
+        from bench.sweeps.prepare import prepare
+
+        sweep = prepare(sweep, args.processes, here=how.kind in ("here", "local"))
     if how.kind == "print":
         for case in sweep.cases:
             print(shlex.join(["python", "-m", "bench", *sweep.words(case)]))
         return 0
-    from bench.core.device import tune_cpu
-
-    tune_cpu()
     if is_first():
         sweep.describe()
-    failed = run_here(sweep, args.redo)
-    runs = [case.run for case in sweep.cases if case.run.name not in failed]
-    if runs and is_first():
-        print(f"\n{report(runs, sweep.folder)}\ntables, plots and pictures: {sweep.folder}")
-    for name, reason in failed.items():
-        print(f"failed: {name}: {reason}", file=sys.stderr)
-    return 2 if failed else 0
+    failed = _launch(sweep, how, args)
+    return sweep_report.write(sweep.folder, failed) if is_first() else 0
+
+
+def _launch(sweep: Sweep, how: Launcher, args: argparse.Namespace) -> dict[str, str]:
+    """Make the runs by a launcher; return why some failed, by their names."""
+    if how.kind == "local":
+        from bench.sweeps import local
+
+        return local.launch(sweep, how.at_once, args.processes, args.redo)
+    if args.processes > 1:
+        raise UserError(
+            "--processes is for --launcher local:N and slurm; here, start the command by torchrun"
+        )
+    return run_here(sweep, args.redo)
 
 
 def run_here(sweep: Sweep, redo: bool) -> dict[str, str]:
