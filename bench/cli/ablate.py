@@ -26,7 +26,4 @@ def execute(args: argparse.Namespace) -> int:
         variants = methods.of_family("variant")
     else:
         variants = methods.named(methods.names_in(args.variants, "--variants"), "variant")
-    from reports import build
-
-    sweep = sweeping.sweep_of(args, variants, "ablation")
-    return sweeping.carry_out(sweep, args, build.ablation)
+    return sweeping.carry_out(sweeping.sweep_of(args, variants, "ablation"), args)

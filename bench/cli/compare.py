@@ -30,7 +30,4 @@ def execute(args: argparse.Namespace) -> int:
         compared = [reference(), *methods.of_family("baseline")]
     else:
         compared = methods.named(methods.names_in(args.methods, "--methods"))
-    from reports import build
-
-    sweep = sweeping.sweep_of(args, compared, "comparison")
-    return sweeping.carry_out(sweep, args, build.comparison)
+    return sweeping.carry_out(sweeping.sweep_of(args, compared, "comparison"), args)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench.cli import config_file, methods, options
-from bench.cli.arguments import Parser
+from bench.cli import config_file, methods, options, sweep_report
+from bench.cli.arguments import Parser, whole_number
 from bench.cli.run import make
 from bench.core.errors import UserError
 from bench.core.rank import is_first
 
 if TYPE_CHECKING:
     from bench.registry import Method
+    from bench.sweeps.launcher import Launcher
     from bench.sweeps.sweep import Report, Sweep
 
 
@@ -24,16 +26,45 @@ def add_options(parser: Parser) -> None:
     parser.add_argument("--seeds", help="comma-separated seeds, one training each; default: --seed")
     parser.add_argument("--redo", action="store_true", help="replace runs that are there")
     parser.add_argument(
-        "--launcher",
-        default="here",
-        metavar="HOW",
-        help="here: one run after the other; local:N: N at once on this machine; print: only print "
-        "the command of each run (default: here)",
+        "--dry-run", action="store_true", help="tell what is left, and what it will take; run none"
     )
-    parser.add_argument("--dry-run", action="store_true", help="only print what would be run")
+    _add_launcher(parser)
     options.add_name(parser)
     config_file.add_config_file(parser)
     options.add_config(parser)
+
+
+def _add_launcher(parser: Parser) -> None:
+    group = parser.add_argument_group("launcher", "Where the runs are made.")
+    group.add_argument(
+        "--launcher",
+        default="here",
+        metavar="HOW",
+        help="here: one run after the other; local:N: N at once on this machine; slurm or slurm:N: "
+        "jobs on a cluster, N at most at once; print: only print the commands (default: here)",
+    )
+    group.add_argument(
+        "--processes",
+        type=whole_number(1, 1024),
+        default=1,
+        help="processes that train one run, with local:N and slurm (default: 1)",
+    )
+    group.add_argument(
+        "--slurm-partition", default="", metavar="NAME", help="partition of the jobs"
+    )
+    group.add_argument(
+        "--slurm-gpus", type=whole_number(0, 1024), default=0, metavar="N", help="GPUs of each job"
+    )
+    group.add_argument(
+        "--slurm-time", default="", metavar="TIME", help="limit of each job: minutes or D-HH:MM:SS"
+    )
+    group.add_argument(
+        "--slurm",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any other option of sbatch, such as cpus-per-task=8; may be given several times",
+    )
 
 
 def sweep_of(args: argparse.Namespace, chosen: Sequence[Method], report: Report) -> Sweep:
@@ -51,17 +82,13 @@ def sweep_of(args: argparse.Namespace, chosen: Sequence[Method], report: Report)
 
 def carry_out(sweep: Sweep, args: argparse.Namespace) -> int:
     """Make the runs of a sweep, write their report and return the exit code."""
+    from bench.core.device import tune_cpu
     from bench.sweeps.launcher import launcher
 
     how = launcher(args.launcher)
-    if several_processes() and how.kind != "here":
-        raise UserError("torchrun starts the processes of one run; use --processes with --launcher")
-    if args.dry_run:
-        return _estimate(sweep, how, args)
-    from bench.core.device import tune_cpu
-
+    _check(how, args)
     tune_cpu()
-    if not several_processes():
+    if "RANK" not in os.environ:  # under torchrun the runs prepare themselves, in all processes
         from bench.sweeps.prepare import prepare
 
         sweep = prepare(sweep, args.processes, here=how.kind in ("here", "local"))
@@ -69,23 +96,46 @@ def carry_out(sweep: Sweep, args: argparse.Namespace) -> int:
         for case in sweep.cases:
             print(shlex.join(["python", "-m", "bench", *sweep.words(case)]))
         return 0
+    if how.kind == "slurm":
+        return _submit(sweep, how, args)
     if is_first():
         sweep.describe()
-    failed = _launch(sweep, how, args)
-    return sweep_report.write(sweep.folder, failed) if is_first() else 0
-
-
-def _launch(sweep: Sweep, how: Launcher, args: argparse.Namespace) -> dict[str, str]:
-    """Make the runs by a launcher; return why some failed, by their names."""
     if how.kind == "local":
         from bench.sweeps import local
 
-        return local.launch(sweep, how.at_once, args.processes, args.redo)
-    if args.processes > 1:
+        failed = local.launch(sweep, how.at_once, args.processes, args.redo)
+    else:
+        failed = run_here(sweep, args.redo)
+    return sweep_report.write(sweep.folder, failed) if is_first() else 0
+
+
+def _check(how: Launcher, args: argparse.Namespace) -> None:
+    """Raise a `UserError` for options that the launcher cannot obey."""
+    if "RANK" in os.environ and how.kind != "here":
         raise UserError(
-            "--processes is for --launcher local:N and slurm; here, start the command by torchrun"
+            f"--launcher {args.launcher}: give the command without torchrun, and the number of "
+            "processes of each run by --processes"
         )
-    return run_here(sweep, args.redo)
+    if args.processes > 1 and how.kind in ("here", "print"):
+        raise UserError(
+            f"--processes has no effect with --launcher {how.kind}; use local:N or slurm, or start "
+            "the command by torchrun"
+        )
+    given = [args.slurm_partition, args.slurm_gpus, args.slurm_time, args.slurm]
+    if any(given) and how.kind != "slurm":
+        raise UserError("--slurm and --slurm-...: without effect; use --launcher slurm")
+
+
+def _submit(sweep: Sweep, how: Launcher, args: argparse.Namespace) -> int:
+    """Submit what is left of a sweep to Slurm, or report it if nothing is."""
+    from bench.sweeps.slurm import Settings, submit
+
+    settings = Settings(
+        how.at_once, args.slurm_partition, args.slurm_gpus, args.slurm_time, tuple(args.slurm)
+    )
+    jobs = submit(sweep, settings, args.processes, args.redo)
+    sweep.describe(jobs)
+    return 0 if any(jobs) else sweep_report.write(sweep.folder)
 
 
 def run_here(sweep: Sweep, redo: bool) -> dict[str, str]:

@@ -28,8 +28,8 @@ PAUSE = 0.5
 """Seconds between two looks at the processes."""
 
 
-def launch(sweep: Sweep, workers: int, processes: int = 1, redo: bool = False) -> list[str]:
-    """Make the runs of a sweep, `workers` at once, and return what went wrong, a line each.
+def launch(sweep: Sweep, workers: int, processes: int = 1, redo: bool = False) -> dict[str, str]:
+    """Make the runs of a sweep, `workers` at once; return why some failed, by their names.
 
     Each run is one command line, and `processes` processes train it. What it prints is added to
     `logs/RUN.log` in the sweep's folder. Failure of one stops no other, and a run that another
@@ -56,7 +56,7 @@ def launch(sweep: Sweep, workers: int, processes: int = 1, redo: bool = False) -
                 slot.close()
     if request.number:
         raise Stopped("stopped; the same command goes on with what is left", request.number)
-    return [job.failure for job in jobs if job.failure]
+    return {job.case.run.name: job.failure for job in jobs if job.failure}
 
 
 def command(words: Sequence[str], processes: int) -> list[str]:
@@ -137,7 +137,7 @@ class Job:
         self.process: subprocess.Popen[bytes] | None = None
         self.waits = self.stopped = self.over = False
         self.failure = ""
-        """Why it failed, in one line that names the run and its log."""
+        """Why it failed, in one line that names its log."""
 
     def advance(self, environment: dict[str, str]) -> None:
         """Begin as soon as no other process works on the run; take note of the end."""
@@ -211,7 +211,7 @@ class Job:
             self._fail(f"{reason}; see {self.log}")
 
     def _fail(self, reason: str) -> None:
-        self.over, self.failure = True, f"{self.case.run.name}: {reason}"
+        self.over, self.failure = True, reason
         self._say(f"failed: {reason}")
 
     def _reason(self, code: int) -> str:
