@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.cli.sweep_report import write
 from bench.core import sums
 from bench.core.files import write_json
 from bench.profiling import cost
@@ -80,27 +81,28 @@ def test_a_sweep_that_is_finished_misses_nothing(run: Run, tmp_path: Path) -> No
     assert (code, err) == (0, "") and "Missing" not in out and "Table 2" in out
 
 
-def test_a_comparison_measures_the_costs_that_are_not_known(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_comparison_has_the_costs_of_its_runs(run: Run, tmp_path: Path) -> None:
+    name = finish(tmp_path, "full")
+    made = runs.Run(tmp_path / name)
+    write_json(made.cost, asdict(cost.Cost("full", 7, 10**9, 3.0, 5.0, "a machine", 256)))
+    made.seal(made.cost)
+    listed = [(name, "full"), (finish(tmp_path, "telea", trained=False), "telea")]
+    describe(tmp_path / "comparison", "comparison", *listed)
+    code, out, _ = run("report", tmp_path / "comparison")
+    assert code == 0 and "Table 1" in out and "| full   | 7 " in out
+
+
+def test_what_failed_just_now_is_missing_whatever_its_folder_tells(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked: list[str] = []
-
-    def measure(name: str, *_: object) -> cost.Cost:
-        asked.append(name)
-        if name == "telea":
-            raise ValueError("no such thing")
-        return cost.Cost(name, 7, 10**9, 3.0, 5.0, "a machine", 256)
-
-    monkeypatch.setattr(cost, "measure", measure)
-    methods = ["full", "telea", "biharmonic"]
-    names = [finish(tmp_path, method, trained=method == "full") for method in methods]
-    describe(tmp_path / "comparison", "comparison", *zip(names, methods, strict=True))
-    code, out, err = run("report", tmp_path / "comparison")
-    assert code == 2 and asked == methods
-    assert err == f"failed: {names[1]}: ValueError: no such thing\n"
-    assert "Table 1" in out and "| biharmonic | 7 " in out
-    assert run("report", tmp_path / "comparison")[0] == 2
-    assert asked[3:] == ["telea"]  # the others are kept, whatever machine reports
+    listed = [(finish(tmp_path, name), name) for name in ("full", "forward")]
+    describe(tmp_path / "ablation", "ablation", *listed, ("relu", "relu"))
+    failed = {listed[1][0]: "is a finished run with other settings", "relu": "no memory"}
+    assert write(tmp_path / "ablation", failed) == 2
+    out, err = capsys.readouterr()
+    assert err.splitlines() == [f"missing: {run}: failed: {why}" for run, why in failed.items()]
+    rows = [line.split() for line in out.splitlines() if line.startswith("| forward")]
+    assert len(rows) == 3 and all(row[3] == "-" for row in rows)
 
 
 def test_a_sweep_without_a_finished_run_is_a_mistake(run: Run, tmp_path: Path) -> None:
@@ -108,9 +110,7 @@ def test_a_sweep_without_a_finished_run_is_a_mistake(run: Run, tmp_path: Path) -
     describe(tmp_path / "ablation", "ablation", *listed, ("c", "full"))
     code, out, err = run("report", tmp_path / "ablation")
     assert (code, out) == (2, "") and err.count("\n") == 1
-    assert (
-        f"no run of the sweep {tmp_path / 'ablation'} is finished (2 failed, 1 not started)" in err
-    )
+    assert err.endswith("ablation is finished: failed: why (a, b); not started (c)\n")
     assert [path.name for path in (tmp_path / "ablation").iterdir()] == [DESCRIPTION]
 
 
