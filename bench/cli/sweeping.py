@@ -91,7 +91,8 @@ def carry_out(sweep: Sweep, args: argparse.Namespace) -> int:
     if "RANK" not in os.environ:  # under torchrun the runs prepare themselves, in all processes
         from bench.sweeps.prepare import prepare
 
-        sweep = prepare(sweep, args.processes, here=how.kind in ("here", "local"))
+        here = how.kind in ("here", "local")
+        sweep = prepare(sweep, args.processes, here, args.redo)
     if how.kind == "print":
         for case in sweep.cases:
             print(shlex.join(["python", "-m", "bench", *sweep.words(case)]))

@@ -23,7 +23,7 @@ PLACES = frozenset({"data_root", "cache"})
 """Options that say where data lie."""
 
 
-def prepare(sweep: Sweep, processes: int = 1, here: bool = True) -> Sweep:
+def prepare(sweep: Sweep, processes: int = 1, here: bool = True, redo: bool = False) -> Sweep:
     """Return the sweep as it can be launched: what its runs need is there, and found to be right.
 
     Many runs that begin together would decode, draw and download the same, and fail alike. So all
@@ -33,10 +33,11 @@ def prepare(sweep: Sweep, processes: int = 1, here: bool = True) -> Sweep:
 
     `processes` is the number of processes of each run. `here` says that the runs are launched on
     this machine: the returned cases then name the precision that `auto` stands for, since a run
-    with fewer threads, or next to others, might find another.
+    with fewer threads, or next to others, might find another. A `redo` need not keep that of a run
+    which is there.
     """
     check(sweep.cases, processes)
-    needs, redo = _Needs(sweep.folder), "--redo" in sweep.options
+    needs = _Needs(sweep.folder)
     cases = tuple(map(needs.meet, sweep.cases))
     if here:
         cases = tuple(_in_one_precision(case, redo) for case in cases)

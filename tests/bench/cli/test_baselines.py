@@ -193,7 +193,7 @@ def test_a_failing_method_is_named_and_the_others_are_compared(
     words = ["compare", "--methods", "no-gan,telea", *tiny, "--references", "", "--out", tmp_path]
     code, out, err = run(*words)
     assert code == 2
-    assert "| no-gan" in out and f"failed: telea-quick: {error.__name__}: " in err
+    assert "| no-gan" in out and f"missing: telea-quick: failed: {error.__name__}: " in err
     assert json.loads((tmp_path / "telea-quick" / "state.json").read_text())["state"] == "failed"
 
 

@@ -27,9 +27,9 @@ from tests.bench.runs.test_experiment import SMALL
 TINY = override(preset("quick"), SMALL | {"lpips": "off"})
 
 
-def sweep(root: Path, cases: list[tuple[str, Config]], *options: str) -> Sweep:
+def sweep(root: Path, cases: list[tuple[str, Config]]) -> Sweep:
     made = tuple(Case(find(name), find(name).relevant(config), root) for name, config in cases)
-    return Sweep(root / "ablation", made, options)
+    return Sweep(root / "ablation", made)
 
 
 def seeds(*numbers: int, **options: Any) -> list[Config]:
@@ -150,7 +150,7 @@ def test_runs_on_this_machine_have_one_precision_and_those_elsewhere_their_own(
     assert begun.read_identity()["training.precision"] == "fp32"
     kept, other, _ = prepare(given).cases
     assert (kept.config.training.precision, other.config.training.precision) == ("fp32", "bf16")
-    redone = prepare(replace(given, options=("--redo",))).cases[0]
+    redone = prepare(given, redo=True).cases[0]
     assert redone.config.training.precision == "bf16"
     before = begun.read_identity()
     Experiment(kept.method, kept.config, kept.root).execute()
