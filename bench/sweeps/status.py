@@ -58,12 +58,14 @@ def survey(folder: Path) -> list[Status]:
     if not folder.is_dir():
         raise UserError(f"no folder {folder}; give the --out of your runs")
     if is_sweep(folder):
-        jobs = _jobs(folder)
-        return [status for status in _states(root_of(folder), jobs) if status.run in jobs]
-    jobs, damaged = {}, []
+        own = _jobs(folder)
+        return [status for status in _states(root_of(folder), own) if status.run in own]
+    jobs: dict[str, str] = {}
+    damaged = []
     for sweep in described(folder):
         try:
-            jobs |= _jobs(sweep)
+            found = _jobs(sweep)
+            jobs |= {run: job or jobs.get(run, "") for run, job in found.items()}
         except UserError as error:  # one description that cannot be read hides no run
             damaged.append(Status(f"{sweep.name}/{DESCRIPTION}", False, "damaged", str(error)))
     return [*damaged, *_states(folder, jobs)]
