@@ -13,6 +13,7 @@ from bench import __version__
 from bench.cli import (
     ablate,
     check,
+    clean,
     compare,
     config_file,
     evaluate,
@@ -49,7 +50,7 @@ COMMANDS: dict[str, dict[str, Command]] = {
     "train": {"run": run, "ablate": ablate, "compare": compare},
     "measure": {"evaluate": evaluate, "report": report, "pack": pack},
     "look": {"list": listing, "status": status, "inpaint": inpaint, "study": study},
-    "keep house": {"check": check, "speed": speed},
+    "keep house": {"check": check, "speed": speed, "clean": clean},
 }
 """The commands by purpose, as `--help` groups them."""
 

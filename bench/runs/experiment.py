@@ -82,6 +82,8 @@ class Experiment(Case):
                 self._carry_out(planned, trainer, bench, begin, fingerprint(identity))
                 if planned.run != self.run:
                     self.run.replace_by(planned.run)
+                if planned.work == "training" and not self.config.training.keep_checkpoints:
+                    remove(self.run.checkpoints)
         return self.run
 
     def precision(self, redo: bool) -> Precision:

@@ -15,7 +15,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.conftest import TINY
 
     out = tmp_path_factory.mktemp("runs")
-    assert main(["run", "--variant", "forward", *TINY, "--out", str(out)]) == 0
+    words = ["run", "--variant", "forward", *TINY, "--keep-checkpoints", "--out", str(out)]
+    assert main(words) == 0
     return out / "forward-quick-seed0"
 
 

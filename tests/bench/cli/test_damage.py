@@ -14,7 +14,17 @@ from tests.bench.conftest import Run
 from tests.conftest import TINY
 
 NAME = "no-gan-quick-seed0"
-WORDS = ["run", "--variant", "no-gan", *TINY, "--pairs", "1", "--lpips", "off"]
+WORDS = [
+    "run",
+    "--keep-checkpoints",
+    "--variant",
+    "no-gan",
+    *TINY,
+    "--pairs",
+    "1",
+    "--lpips",
+    "off",
+]
 DESCRIPTION = ["identity.json", "config.json", "environment.json"]
 REPAIRED = [
     "weights.safetensors", "log.csv", "validation.csv", "splits.json", "records.csv",

@@ -167,3 +167,13 @@ def test_whatever_one_method_raises_is_listed_and_a_stop_is_obeyed(
     left = iter([Stopped("", signal.SIGTERM)])
     with pytest.raises(Stopped):
         sweeping.run_here(Sweep(tmp_path / "comparison", tuple(cases)), redo=False)
+
+
+def test_clean_tells_what_would_go_before_it_goes(run: Run, tmp_path: Path) -> None:
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / ".cache" / "photos").write_bytes(bytes(3 * 2**20))
+    code, out, _ = run("clean", tmp_path)
+    assert code == 0 and "| cache | " in out and "3.0" in out and "give --yes" in out
+    assert run("clean", tmp_path, "--only", "checkpoints")[1].startswith("nothing to remove")
+    assert run("clean", tmp_path, "--only", "cache", "--yes")[0] == 0
+    assert not (tmp_path / ".cache").exists()

@@ -274,9 +274,19 @@ def test_a_checkpoint_is_written_after_some_minutes(
     tmp_path: Path, minutes: float, steps: list[int]
 ) -> None:
     """Two are kept; without the minutes there is the one of the last step."""
-    config = override(preset("quick"), SMALL | {"checkpoint_minutes": minutes})
+    config = override(
+        preset("quick"), SMALL | {"checkpoint_minutes": minutes, "keep_checkpoints": True}
+    )
     run = Experiment(find("no-gan"), config, tmp_path).execute()
     assert sorted(int(path.name) for path in run.checkpoints.iterdir()) == steps
+    # Another command removes none: it may be given without the option.
+    Experiment(find("no-gan"), override(config, {"keep_checkpoints": False}), tmp_path).execute()
+    assert len(list(run.checkpoints.iterdir())) == len(steps)
+
+
+def test_a_finished_run_keeps_no_checkpoints_unless_asked(tmp_path: Path) -> None:
+    run = Experiment(find("no-gan"), override(preset("quick"), SMALL), tmp_path).execute()
+    assert run.progress == "finished" and not run.checkpoints.exists()
 
 
 def test_more_pictures_are_drawn_without_measuring_again(
