@@ -73,6 +73,7 @@ def _carry_out(jobs: Sequence[Job], slots: Sequence[Slot], request: StopRequest)
         if request.number and not stopping:
             stopping = True
             left.clear()
+            tqdm.write("stopping: runs keep what they have; Ctrl-C kills them", file=sys.stderr)
             for slot in slots:
                 slot.stop()
         for slot in slots:
@@ -108,6 +109,8 @@ class Slot:
         """Ask the job to stop, if there is one."""
         if self.job is not None:
             self.job.stop()
+            if self.job.over:
+                self.job = None
 
     def close(self) -> None:
         """Take the line from the terminal; a process that is still there is killed."""

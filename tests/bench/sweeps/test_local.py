@@ -280,7 +280,7 @@ def test_a_signal_stops_the_workers_and_begins_no_more(
         launch(sweep, 2)
     thread.join()
     assert stop.value.code == (130 if number == signal.SIGINT else 75)
-    assert capsys.readouterr().err.splitlines()[2:] in (
+    assert capsys.readouterr().err.splitlines()[3:] in (
         ["[1/4] full-quick-seed0: stopped; step 12 is kept",
          "[2/4] forward-quick-seed0: stopped; step 13 is kept"],
         ["[2/4] forward-quick-seed0: stopped; step 13 is kept",
@@ -297,21 +297,19 @@ def test_a_signal_ends_the_waiting_for_others(
     stub()
     sweep = sweep_of(tmp_path, "full")
     sweep.folder.mkdir(parents=True)
-    said: list[str] = []
-    monkeypatch.setattr(local.Job, "_say", lambda job, text: said.append(text))
+    lock, said = FileLock(sweep.cases[0].run.lock), []
 
-    def stop() -> None:
-        while not said:
-            time.sleep(0.005)
-        send(signal.SIGTERM)()
+    def say(job: local.Job, text: str) -> None:
+        said.append(text)
+        if text.startswith("waits"):
+            send(signal.SIGTERM)()
+        else:
+            lock.release()  # the run is free now, and is not begun for all that
 
-    with FileLock(sweep.cases[0].run.lock), pytest.raises(Stopped):
-        later(stop)
+    monkeypatch.setattr(local.Job, "_say", say)
+    with lock, pytest.raises(Stopped):
         launch(sweep, 1)
-    assert said == [
-        "waits for another process, which works on it",
-        "not begun",
-    ]
+    assert said == ["waits for another process, which works on it", "not begun"]
     assert not log_of(sweep).exists()
 
 
