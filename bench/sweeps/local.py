@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from bench.core.errors import UserError
 from bench.core.files import writing
-from bench.core.heartbeat import Beat, read
+from bench.core.heartbeat import STOPPED, Beat, read
 from bench.core.interrupts import Stopped, StopRequest, stop_requests
 from bench.runs.case import Case
 from bench.runs.run import IN_WORK, Run
@@ -248,7 +248,7 @@ def last_beat(run: Run) -> Beat | None:
 
 def progress(beat: Beat | None) -> str:
     """Return how far a heartbeat says that the work on a run is, in a few words."""
-    if beat is None:
+    if beat is None or beat.phase == STOPPED:
         return "at work"  # before it trains and measures, or after
     if beat.phase != "training":
         return beat.phase

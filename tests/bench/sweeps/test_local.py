@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import psutil
@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from bench.config import override
 from bench.core.files import write_json
-from bench.core.heartbeat import Beat
+from bench.core.heartbeat import STOPPED, Beat
 from bench.core.interrupts import REQUESTS, Stopped
 from bench.presets import preset
 from bench.registry import find
@@ -94,7 +94,7 @@ def test_one_slot_makes_the_runs_in_their_order(
     tmp_path: Path, stub: Stub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stub()
-    assert launch(sweep_of(tmp_path), 1) == []
+    assert launch(sweep_of(tmp_path), 1) == {}
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
         f"[{number}/4] {name}-quick-seed0: {what}"
@@ -113,7 +113,7 @@ def test_so_many_runs_are_in_work_at_once(tmp_path: Path, stub: Stub) -> None:
     two = tell + f"pathlib.Path({str(second)!r}).touch()\n" + WAIT.format(str(first)) + end
     rest = tell + "import time\n" + end
     stub(full=one, forward=two, sigmoid=rest, lrelu=rest)
-    assert launch(sweep_of(tmp_path), 2) == []
+    assert launch(sweep_of(tmp_path), 2) == {}
     at_work, most = 0, 0
     for event in events.read_text().split():
         at_work += 1 if event == "begin" else -1
@@ -130,7 +130,7 @@ def test_each_slot_has_its_share_of_the_machine(
     touch = f"import pathlib\npathlib.Path({str(other)!r}).touch()\n"
     stub(full=told + WAIT.format(str(other)), forward=told + touch)
     sweep = sweep_of(tmp_path, "full", "forward")
-    assert launch(sweep, 2) == []
+    assert launch(sweep, 2) == {}
     assert [log_of(sweep, n).read_text().splitlines()[-1] for n in (0, 1)] == ["gpu 6", "gpu 7"]
 
 
@@ -155,11 +155,11 @@ def test_failure_of_one_stops_no_other(
     )
     sweep = sweep_of(tmp_path)
     logs = [log_of(sweep, number) for number in range(4)]
-    assert launch(sweep, 2) == [
-        f"full-quick-seed0: killed by signal 9; see {logs[0]}",
-        f"forward-quick-seed0: no folder DATA; see {logs[1]}",
-        f"sigmoid-quick-seed0: RuntimeError: a bug; see {logs[2]}",
-    ]
+    assert launch(sweep, 2) == {
+        "full-quick-seed0": f"killed by signal 9; see {logs[0]}",
+        "forward-quick-seed0": f"no folder DATA; see {logs[1]}",
+        "sigmoid-quick-seed0": f"RuntimeError: a bug; see {logs[2]}",
+    }
     err = capsys.readouterr().err
     assert f"[2/4] forward-quick-seed0: failed: no folder DATA; see {logs[1]}\n" in err
     assert "[4/4] lrelu-quick-seed0: finished\n" in err
@@ -170,7 +170,7 @@ def test_a_run_that_knows_why_it_failed_is_asked(tmp_path: Path, stub: Stub) -> 
     stub(full="import sys\nprint('traceback : see https://pytorch.org')\nsys.exit(1)")
     sweep = sweep_of(tmp_path, "full")
     write_json(sweep.cases[0].run.state, {"state": "failed", "reason": "diverged at step 3"})
-    assert launch(sweep, 1) == [f"full-quick-seed0: diverged at step 3; see {log_of(sweep)}"]
+    assert launch(sweep, 1) == {"full-quick-seed0": f"diverged at step 3; see {log_of(sweep)}"}
 
 
 def test_a_silent_failure_and_a_damaged_run_are_told(tmp_path: Path, stub: Stub) -> None:
@@ -178,17 +178,17 @@ def test_a_silent_failure_and_a_damaged_run_are_told(tmp_path: Path, stub: Stub)
     sweep = sweep_of(tmp_path, "full", "forward")
     sweep.cases[1].run.path.mkdir(parents=True)
     sweep.cases[1].run.state.write_text("{}")
-    silent, damaged = launch(sweep, 2)
-    assert silent == f"full-quick-seed0: exit code 3; see {log_of(sweep)}"
-    assert "state.json is damaged" in damaged
+    failed = launch(sweep, 2)
+    assert failed["full-quick-seed0"] == f"exit code 3; see {log_of(sweep)}"
+    assert "state.json is damaged" in failed["forward-quick-seed0"]
 
 
 def test_a_process_that_cannot_begin_is_a_failure_of_its_run(tmp_path: Path, stub: Stub) -> None:
     stub()
     sweep = sweep_of(tmp_path, "full", "forward")
     log_of(sweep).mkdir(parents=True)
-    (failure,) = launch(sweep, 1)
-    assert failure.startswith("full-quick-seed0: ") and str(log_of(sweep)) in failure
+    ((name, reason),) = launch(sweep, 1).items()
+    assert name == "full-quick-seed0" and str(log_of(sweep)) in reason
 
 
 def test_a_log_keeps_what_was_there(tmp_path: Path, stub: Stub) -> None:
@@ -196,7 +196,7 @@ def test_a_log_keeps_what_was_there(tmp_path: Path, stub: Stub) -> None:
     stub(full="import sys\nsys.exit('error: first')")
     launch(sweep, 1)
     stub(full="import os\nos._exit(1)")
-    assert launch(sweep, 1) == [f"full-quick-seed0: exit code 1; see {log_of(sweep)}"]
+    assert launch(sweep, 1) == {"full-quick-seed0": f"exit code 1; see {log_of(sweep)}"}
     commands = [line for line in log_of(sweep).read_text().splitlines() if line.startswith("$ ")]
     assert len(commands) == 2 and "error: first" in log_of(sweep).read_text()
 
@@ -233,7 +233,7 @@ def test_a_run_in_other_hands_is_waited_for(
     lock = FileLock(run.lock, thread_local=False)
     lock.acquire()
     thread = later(lambda: waiting_for([tmp_path / "others"]), lock.release)
-    assert launch(sweep, 2) == []
+    assert launch(sweep, 2) == {}
     thread.join()
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "[1/3] full-quick-seed0: waits for process 123, which works on it"
@@ -256,7 +256,7 @@ def test_a_process_that_was_not_the_first_waits_for_the_other(
         "tried.touch()\n"
         f"sys.exit('error: runs/full {IN_WORK}; wait for it')"
     )
-    assert launch(sweep, 1) == []
+    assert launch(sweep, 1) == {}
     title = "[1/1] full-quick-seed0"
     assert capsys.readouterr().err.splitlines() == [
         f"{title}: begun", f"{title}: begun", f"{title}: finished"
@@ -379,7 +379,7 @@ def test_a_terminal_shows_how_far_each_slot_is(
         seen.touch()
 
     later(look)
-    assert launch(sweep, 1, redo=redo) == []
+    assert launch(sweep, 1, redo=redo) == {}
     assert "50%" in screen.getvalue()
     assert "[1/1] full-quick-seed0: finished" in screen.getvalue()
 
@@ -388,6 +388,7 @@ def test_progress_in_words() -> None:
     assert local.progress(None) == "at work"
     beat = Beat("measuring", "here", 1, "", 5.0, 0.0, 0, 0, 0, 0.0)
     assert local.progress(beat) == "measuring"
+    assert local.progress(replace(beat, phase=STOPPED)) == "at work"  # of a process before
 
 
 @pytest.mark.slow
@@ -400,7 +401,7 @@ def test_two_processes_each_make_what_torchrun_makes(tmp_path: Path, tiny: list[
     cases = tuple(
         Case(find("full"), override(config, {"seed": seed}), tmp_path / "runs") for seed in (0, 1)
     )
-    assert launch(Sweep(tmp_path / "runs" / "ablation", cases), 2, processes=2) == []
+    assert launch(Sweep(tmp_path / "runs" / "ablation", cases), 2, processes=2) == {}
     for case in cases:
         assert case.run.progress == "finished" and case.run.damaged() == {}
     direct = local.command([*words, "--out", str(tmp_path / "direct")], 2)
