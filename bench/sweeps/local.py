@@ -101,9 +101,10 @@ class Slot:
         """Go on with the job, if there is one, and show how far it is."""
         if self.job is not None:
             self.job.advance(self.environment)
-            self._show(self.job)
             if self.job.over:
                 self.job = None
+        if not self.bar.disable:
+            self._show()
 
     def stop(self) -> None:
         """Ask the job to stop, if there is one."""
@@ -118,13 +119,11 @@ class Slot:
         if self.job is not None:
             self.job.kill()
 
-    def _show(self, job: Job) -> None:
-        if self.bar.disable:
-            return
-        beat = last_beat(job.run)
-        training = beat is not None and beat.phase == "training"
-        self.bar.total, self.bar.n = (beat.steps, beat.step) if beat and training else (None, 0)
-        self.bar.set_description_str(f"{job.title}: {'' if job.over else progress(beat)}")
+    def _show(self) -> None:
+        beat = last_beat(self.job.run) if self.job else None
+        steps = (beat.step, beat.steps) if beat and beat.phase == "training" else (0, None)
+        self.bar.n, self.bar.total = steps
+        self.bar.set_description_str(f"{self.job.title}: {progress(beat)}" if self.job else "idle")
 
 
 class Job:
