@@ -17,6 +17,8 @@ from bench.core.files import read_json
 
 PERIOD = 5.0
 """Seconds between two beats."""
+MISSED = 12
+"""Beats that may be missing: clocks differ, and network file systems show files late."""
 LARGEST = 1e12
 """Bound of all numbers in a heartbeat; it is a time in 30,000 years."""
 Phase = Literal["training", "measuring"]
@@ -50,6 +52,11 @@ class Beat:
         if self.images_per_s < 1 / LARGEST:
             return None
         return (self.steps - self.step) * self.batch / self.images_per_s
+
+    @property
+    def worker(self) -> str:
+        """Host, process and, where there is one, Slurm job that work on the run, in words."""
+        return f"{self.host} (process {self.pid}{f', job {self.job}' if self.job else ''})"
 
 
 class Heartbeat:
@@ -121,8 +128,12 @@ class Heartbeat:
 
 
 def job() -> str:
-    """Return the number of the Slurm job that this process belongs to, or nothing."""
-    return os.environ.get("SLURM_JOB_ID", "")
+    """Return the number of the Slurm job that this process belongs to, or nothing.
+
+    That of a task of an array is `ARRAY_TASK`, as Slurm shows it.
+    """
+    array, task = (os.environ.get(f"SLURM_ARRAY_{name}_ID", "") for name in ("JOB", "TASK"))
+    return f"{array}_{task}" if array else os.environ.get("SLURM_JOB_ID", "")
 
 
 def read(path: Path) -> Beat | None:

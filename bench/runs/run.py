@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
+import platform
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,8 +17,10 @@ from filelock import FileLock, Timeout
 from bench.core import sums
 from bench.core.errors import UserError
 from bench.core.files import read_json, remove, sweep, sync, write_json
+from bench.core.heartbeat import MISSED, STOPPED, Beat, read
 from bench.core.run_folder import RunFolder, saved_pictures
 
+log = logging.getLogger(__name__)
 Progress = Literal["absent", "running", "failed", "finished"]
 DESCRIPTION = frozenset({"identity.json", "config.json", "environment.json"})
 """Files that say what a run is; nothing else in its folder tells if they are damaged."""
@@ -23,8 +28,8 @@ MEASURED = frozenset({"manifest.json", "records.csv", "cost.json", "pictures"})
 """Files and folders that are made again by measuring again."""
 REDO = ".redo"
 """End of the hidden name of a run that `--redo` makes."""
-IN_WORK = "is being worked on by another process"
-"""What a process says of a run whose lock another one holds."""
+IN_WORK = "is being worked on by"
+"""What a process says of a run that another one works on."""
 PATIENCE = 0.2
 """Seconds to wait for a lock: `held` has it for the moment of its look."""
 
@@ -168,16 +173,23 @@ class Run(RunFolder):
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run; a second process is told so at once. What killed processes left goes."""
+        """Hold the run; a second process is told so at once. What killed processes left goes.
+
+        A process of another host is alive if its heartbeat changes: on some network file systems it
+        is not kept out by the lock. Then it keeps the run, which is a `UserError` as well.
+        """
         lock = FileLock(self.lock)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=PATIENCE)
         except Timeout as error:
-            raise UserError(f"{self.path} {IN_WORK}; wait for it or stop it") from error
+            raise UserError(
+                f"{self.path} {IN_WORK} {self._holder}; wait for it or stop it"
+            ) from error
         except OSError as error:
             raise UserError(f"cannot write {self.path}: {error.strerror}; choose --out") from error
         try:
+            self._watch_others()
             self._tidy()
             yield
         finally:
@@ -212,6 +224,41 @@ class Run(RunFolder):
     def _predecessor(self) -> Path:
         return self.path.with_name(f".{self.name}.old")
 
+    @property
+    def _holder(self) -> str:
+        """Who holds the lock, as the heartbeats tell."""
+        beats = (_last_beat(run) for run in (self, self.successor))
+        return next((beat.worker for beat in beats if beat), "another process")
+
+    def _watch_others(self) -> None:
+        """Wait until no process of another host can be at work; one that is is a `UserError`.
+
+        No clock of a host is compared with another's.
+        """
+        for run in (self, self.successor):
+            beat = run._claim()
+            if beat is None:
+                continue
+            silence = MISSED * beat.period
+            log.info("%s: waiting up to %.0f s to see if %s still works on it",
+                     run.path, silence, beat.worker)  # fmt: skip
+            end = time.monotonic() + silence
+            while run._claim() == beat and time.monotonic() < end:
+                time.sleep(beat.period / 5)
+            if run._claim() not in (beat, None):
+                raise UserError(
+                    f"{self.path} {IN_WORK} {beat.worker}; if that is wrong, remove {run.heartbeat}"
+                )
+
+    def _claim(self) -> Beat | None:
+        """Return the last beat of a process of another host, unless the work has ended."""
+        beat = _last_beat(self)
+        if beat is None or beat.phase == STOPPED or beat.host == platform.node():
+            return None
+        with suppress(UserError):  # a damaged state is told where it is needed
+            return beat if self.progress == "running" else None
+        return beat
+
     def _tidy(self) -> None:
         """Complete an exchange that was killed; remove half-written files and old heartbeats."""
         if self._predecessor.exists():
@@ -234,6 +281,13 @@ class Run(RunFolder):
 
     def _set_state(self, state: Progress, reason: str = "") -> None:
         write_json(self.state, {"state": state, "reason": reason})
+
+
+def _last_beat(run: Run) -> Beat | None:
+    """Return the last beat of a run; a damaged one tells nothing, and the next replaces it."""
+    with suppress(UserError):
+        return read(run.heartbeat)
+    return None
 
 
 def of_measurement(name: str) -> bool:

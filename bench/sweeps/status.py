@@ -15,15 +15,13 @@ from tqdm import tqdm
 
 from bench.core.errors import UserError
 from bench.core.files import read_json
-from bench.core.heartbeat import STOPPED, Beat, read
+from bench.core.heartbeat import MISSED, STOPPED, Beat, read
 from bench.runs.run import REDO, Run, find
 from bench.sweeps.sweep import DESCRIPTION, described, entries, is_sweep, root_of
 
 State = Literal[
     "not started", "queued", "running", "stopped", "stale", "failed", "finished", "damaged"
 ]  # fmt: skip
-MISSED = 12
-"""Beats that may be missing: clocks differ, and network file systems show files late."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@ import json
 import os
 import platform
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +75,19 @@ def test_the_rate_counts_the_images_of_this_process(monkeypatch: pytest.MonkeyPa
     beat = pulse._now()
     assert beat.images_per_s == 8.0  # 40 images in 5 seconds
     assert beat.seconds_left == 20.0  # 160 images at that rate
+
+
+def test_a_task_of_an_array_is_named_as_slurm_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "347")
+    assert heartbeat.job() == "347"
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "345")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "2")
+    assert heartbeat.job() == "345_2"
+
+
+def test_a_beat_says_who_works() -> None:
+    assert BEAT.worker == "node7 (process 12, job 345)"
+    assert replace(BEAT, job="").worker == "node7 (process 12)"
 
 
 def test_no_file_is_no_beat(tmp_path: Path) -> None:

@@ -1,17 +1,23 @@
 import json
+import platform
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from filelock import FileLock
 
 from bench.core.errors import UserError
 from bench.core.files import write_json
+from bench.core.heartbeat import MISSED, Beat
 from bench.runs.run import Run, find, sound
 
 
@@ -55,6 +61,114 @@ def test_a_second_holder_of_the_lock_is_refused(tmp_path: Path) -> None:
         pass
     with run.locked():
         pass
+
+
+BEAT = Beat("training", "node7", 123, "45", 0.05, 1000.0, 60, 100, 4, 8.0)
+"""A beat of another machine, whose clock is far behind."""
+
+
+def beats(run: Run, *phases: str) -> threading.Thread:
+    """Write a beat now, and one for each further phase while others look; start its thread."""
+    first, *others = phases
+    write_json(run.heartbeat, asdict(replace(BEAT, phase=first)))
+
+    def later() -> None:
+        for step, phase in enumerate(others, 61):
+            time.sleep(BEAT.period)
+            write_json(run.heartbeat, asdict(replace(BEAT, phase=phase, step=step)))
+
+    thread = threading.Thread(target=later)
+    thread.start()
+    return thread
+
+
+def begun(path: Path) -> Run:
+    run = Run(path)
+    run.begin({}, {}, {})
+    return run
+
+
+@pytest.mark.parametrize("redo", [False, True])
+def test_a_process_of_another_host_that_is_alive_keeps_the_run(tmp_path: Path, redo: bool) -> None:
+    run = begun(tmp_path / "r")
+    claimed = begun(run.successor.path) if redo else run
+    other = beats(claimed, "training", "training")
+    with (
+        pytest.raises(
+            UserError,
+            match=rf"{run.path} is being worked on by node7 \(process 123, job 45\); if that is "
+            rf"wrong, remove {claimed.heartbeat}",
+        ),
+        run.locked(),
+    ):
+        pass
+    other.join()
+    assert claimed.heartbeat.exists()  # the other still beats
+    assert not run.held
+
+
+def test_a_run_of_another_host_that_stays_silent_is_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begun(tmp_path / "r")
+    beats(run, "training")
+    slept: list[float] = []
+    clock = SimpleNamespace(monotonic=lambda: sum(slept), sleep=slept.append)
+    monkeypatch.setattr("bench.runs.run.time", clock)
+    with run.locked():
+        assert MISSED * BEAT.period <= sum(slept) < (MISSED + 1) * BEAT.period
+        assert not run.heartbeat.exists()
+
+
+@pytest.mark.parametrize("ends", [("stopped",), ("training", "stopped")])
+def test_work_of_another_host_that_stopped_in_good_order_is_no_claim(
+    tmp_path: Path, ends: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begun(tmp_path / "r")
+    other = beats(run, *ends)
+    monkeypatch.setattr("bench.runs.run.MISSED", 10**6)  # nobody waits until then
+    with run.locked():
+        pass
+    other.join()
+
+
+@pytest.mark.parametrize("ended", ["failed", "finished"])
+def test_a_run_that_is_not_in_work_has_no_claim(tmp_path: Path, ended: str) -> None:
+    run = begun(tmp_path / "r")
+    with suppress(RuntimeError), run.working():
+        if ended == "failed":
+            raise RuntimeError
+    assert run.progress == ended
+    write_json(run.heartbeat, asdict(replace(BEAT, period=10.0**6)))
+    with run.locked():
+        pass
+
+
+@pytest.mark.parametrize("file", ["heartbeat.json", "state.json"])
+def test_a_damaged_file_keeps_nobody_from_the_run(tmp_path: Path, file: str) -> None:
+    run = begun(tmp_path / "r")
+    beats(run, "training")
+    (run.path / file).write_text("{")
+    with run.locked():
+        assert not run.heartbeat.exists()
+
+
+def test_a_process_of_this_host_is_judged_by_the_lock_alone(tmp_path: Path) -> None:
+    run = begun(tmp_path / "r")
+    write_json(run.heartbeat, asdict(replace(BEAT, host=platform.node(), period=10.0**6)))
+    with run.locked():
+        pass
+
+
+def test_the_holder_of_the_lock_is_named(tmp_path: Path) -> None:
+    run = begun(tmp_path / "r")
+    with run.locked():
+        beats(run, "training")
+        with (
+            pytest.raises(UserError, match=r"worked on by node7 \(process 123, job 45\); wait"),
+            Run(run.path).locked(),
+        ):
+            pass
 
 
 def finished(path: Path, content: str = "old") -> Run:

@@ -14,10 +14,10 @@ import pytest
 
 from bench.core.errors import UserError
 from bench.core.files import write_json
-from bench.core.heartbeat import Beat, Heartbeat
+from bench.core.heartbeat import MISSED, Beat, Heartbeat
 from bench.runs.environment import environment
 from bench.runs.run import Run
-from bench.sweeps.status import MISSED, Status, survey
+from bench.sweeps.status import Status, survey
 from bench.sweeps.sweep import DESCRIPTION, Entry
 
 
