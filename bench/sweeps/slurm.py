@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.core.errors import UserError
 from bench.runs.case import Case
+from bench.sweeps.local import command
 from bench.sweeps.status import survey
 from bench.sweeps.sweep import Sweep
 
@@ -104,12 +104,12 @@ def submit(sweep: Sweep, settings: Settings, processes: int = 1, redo: bool = Fa
     if not left:
         return [""] * len(sweep.cases)
     ends = ["--redo"] if redo else []
-    commands = [_command([*sweep.words(case), *ends], processes) for case in left]
+    commands = [command([*sweep.words(case), *ends], processes) for case in left]
     jobs = _send(_executor(sweep, settings, "singleton"), commands)
     array, _, _ = jobs[0].partition("_")
     after = _executor(sweep, settings, f"afterany:{array}", end="-report")
     try:
-        _send(after, [_command(["report", str(sweep.folder)])])
+        _send(after, [command(["report", str(sweep.folder)], 1)])
     except UserError as error:
         log.warning("no job will write the report: %s", error)
     log.info(
@@ -127,12 +127,6 @@ def _left(sweep: Sweep, redo: bool) -> list[Case]:
     over = {"running"} if redo else {"running", "finished"}
     done = {status.run for status in survey(sweep.folder.parent) if status.state in over}
     return [case for case in sweep.cases if case.run.name not in done]
-
-
-def _command(words: list[str], processes: int = 1) -> list[str]:
-    """Return the command line of some words after `python -m bench`."""
-    launch = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
-    return [sys.executable, "-m", *(launch if processes > 1 else []), "bench", *words]
 
 
 def _executor(
@@ -171,10 +165,10 @@ def _send(executor: submitit.SlurmExecutor, commands: list[list[str]]) -> list[s
     """Submit a job for each command, as one array, and return their numbers."""
     from submitit.core.utils import FailedJobError, FailedSubmissionError
 
-    from bench.sweeps.job import Job
+    from bench.sweeps.requeued import RequeuedCommand
 
     try:
-        jobs = executor.submit_array([Job(words) for words in commands])
+        jobs = executor.submit_array([RequeuedCommand(words) for words in commands])
     except (FailedJobError, FailedSubmissionError) as error:
         raise UserError(f"sbatch refused the jobs: {str(error).strip()}") from error
     return [job.job_id for job in jobs]

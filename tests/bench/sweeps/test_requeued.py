@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("submitit")
 from submitit.local.local import LOCAL_REQUEUE_RETURN_CODE as REQUEUED
 
-from bench.sweeps.job import Job
+from bench.sweeps.requeued import RequeuedCommand
 
 PARENT = "import pickle, sys; pickle.loads(bytes.fromhex(sys.argv[1]))()"
 TRAINING = """
@@ -35,7 +35,7 @@ sys.exit(int(sys.argv[2]) if got == [signal.SIGTERM] else 99)
 def start(words: Sequence[str], **environment: str) -> subprocess.Popen[bytes]:
     local = {"SUBMITIT_EXECUTOR": "local", "SUBMITIT_LOCAL_JOB_ID": "1"}
     return subprocess.Popen(
-        [sys.executable, "-c", PARENT, pickle.dumps(Job(words)).hex()],
+        [sys.executable, "-c", PARENT, pickle.dumps(RequeuedCommand(words)).hex()],
         env=os.environ | local | environment,
     )
 
@@ -52,7 +52,7 @@ def python(program: str) -> list[str]:
 
 
 def test_the_words_of_the_command_are_all_that_is_pickled() -> None:
-    assert vars(Job(("a", "b"))) == {"words": ["a", "b"]}
+    assert vars(RequeuedCommand(("a", "b"))) == {"words": ["a", "b"]}
 
 
 @pytest.mark.parametrize(

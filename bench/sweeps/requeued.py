@@ -16,7 +16,7 @@ REQUEUES = 1_000_000
 """Number that submitit's log names as the requeues that are left: there is no limit."""
 
 
-class Job:
+class RequeuedCommand:
     """A command line, which is all that submitit pickles of a run.
 
     It is stopped in good order when Slurm preempts the job or its time ends, and the job is
