@@ -1,16 +1,17 @@
-"""A Slurm cluster of one node, in a folder and a network of its own."""
+"""A Slurm cluster of one node, in a folder of its own."""
 
 from __future__ import annotations
 
 import os
 import platform
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 ADDRESS = "10.99.0.1"
-"""Address of the node: Slurm does not take the loopback's own."""
+"""Address of the node: Slurm takes none of the loopback's own."""
 CONFIGURATION = """
 ClusterName=one
 SlurmctldHost={host}({address})
@@ -29,6 +30,7 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
+SchedulerParameters=sched_interval=5
 ReturnToService=2
 SlurmctldParameters=preempt_send_user_signal
 SlurmdParameters=config_overrides
@@ -44,7 +46,7 @@ PartitionName=urgent Nodes=ALL PriorityTier=2 PreemptMode=OFF
 def cluster(folder: Path, cpus: int) -> Iterator[None]:
     """Start controller and node, and end them with all jobs; `cpus` jobs run at once.
 
-    It must have a network namespace of its own, as the script `run` makes one.
+    It must have a network namespace of its own, which the script `run` makes.
     """
     for name in ("state", "spool"):
         (folder / name).mkdir(parents=True)
@@ -55,12 +57,38 @@ def cluster(folder: Path, cpus: int) -> Iterator[None]:
     os.environ["SLURM_CONF"] = str(file)
     subprocess.run(["ip", "address", "add", ADDRESS, "dev", "lo"], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    daemons = [subprocess.Popen([name, "-D"]) for name in ("slurmctld", "slurmd")]
+    daemons = [
+        subprocess.Popen([name, "-D"], stderr=subprocess.DEVNULL)  # it is in their logs
+        for name in ("slurmctld", "slurmd")
+    ]
     try:
-        wait_for(lambda: "idle" in slurm("sinfo", "--noheader", "--format=%T"), "the node", 60)
+        until(lambda: "idle" in slurm("sinfo --noheader --format=%T"), "the node is there")
         yield
     finally:
-        slurm("scancel", "--full", "--user=root")
+        slurm("scancel --user=root")
+        slurm("scancel --user=root --signal=KILL --full")
+        until(lambda: not queue(), "the queue is empty")
         for daemon in reversed(daemons):
             daemon.terminate()
             daemon.wait()
+
+
+def slurm(command: str) -> str:
+    """Return what one of Slurm's commands prints; what it cannot do it says, and that is all."""
+    return subprocess.run(command.split(), stdout=subprocess.PIPE, text=True, check=False).stdout
+
+
+def queue() -> dict[str, str]:
+    """Return the states of all jobs in the queue, by number, with the reasons of waiting ones."""
+    lines = slurm("squeue --noheader --array --format=%i|%T|%r").splitlines()
+    fields = [line.split("|") for line in lines]
+    return {number: f"{state} {reason}" for number, state, reason in fields}
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = 600) -> None:
+    """Wait for a condition; `what` says it in words."""
+    print(f"{time.strftime('%H:%M:%S')} waiting until {what}", flush=True)
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"never {what}: {queue()}"
+        time.sleep(0.5)
