@@ -6,7 +6,7 @@ from bench.core.interrupts import leave_at_interrupt
 
 
 def main() -> int:
-    """Run one command and return its exit code; Ctrl-C ends it in good order, imports included."""
+    """Run one command and return its exit code; signals end it in good order, imports included."""
     leave_at_interrupt()
     from bench.cli.parser import main
 

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_type_hints
 
 from bench.core.errors import UserError
 from bench.core.files import read_json
+from bench.core.interrupts import FAREWELLS
 
 PERIOD = 5.0
 """Seconds between two beats."""
@@ -23,7 +24,7 @@ LARGEST = 1e12
 """Bound of all numbers in a heartbeat; it is a time in 30,000 years."""
 Phase = Literal["training", "measuring"]
 STOPPED = "stopped"
-"""Phase of the last beat of work that an exception ended: nobody works on the run."""
+"""Phase of the last beat of work that an exception or a signal ended: nobody works on the run."""
 
 
 @dataclass(frozen=True)
@@ -89,15 +90,22 @@ class Heartbeat:
         if self.active:
             self._write()
             self.thread.start()
+            FAREWELLS.append(self._stop)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self.active:
+            FAREWELLS.remove(self._stop)
             self.over.set()
             self.thread.join()
-            if kind is not None:
-                self.phase = STOPPED
-            self._write()
+            if kind is None:
+                self._write()
+            else:
+                self._stop()
+
+    def _stop(self) -> None:
+        self.phase = STOPPED
+        self._write()
 
     def _beat(self) -> None:
         while not self.over.wait(PERIOD):
@@ -105,7 +113,9 @@ class Heartbeat:
 
     def _write(self) -> None:
         """Write a beat whole or not at all; a full disk stops no training."""
-        temporary = self.path.with_name(f".{self.path.stem}.{os.getpid()}.tmp{self.path.suffix}")
+        # The thread may be writing while a signal ends the process.
+        writer = f"{os.getpid()}-{threading.get_native_id()}"
+        temporary = self.path.with_name(f".{self.path.stem}.{writer}.tmp{self.path.suffix}")
         with suppress(OSError):
             # Not synced to the disk: after a power cut nobody works on the run anyway.
             temporary.write_text(json.dumps(asdict(self._now())), encoding="utf-8")

@@ -7,7 +7,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -21,6 +21,13 @@ GO_ON_LATER = 75
 """Exit code after SIGTERM or SIGUSR1: EX_TEMPFAIL of sysexits.h, "try again later"."""
 REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 """Signals that ask a training to stop: Ctrl-C, and what schedulers send before they kill."""
+FAREWELLS: list[Callable[[], None]] = []
+"""What is still done where one of these ends the process at once."""
+
+
+def exit_code(number: int) -> int:
+    """Return the exit code after a signal of `REQUESTS`."""
+    return INTERRUPTED if number == signal.SIGINT else GO_ON_LATER
 
 
 class Stopped(KeyboardInterrupt):
@@ -31,7 +38,7 @@ class Stopped(KeyboardInterrupt):
 
     def __init__(self, text: str, number: int) -> None:
         super().__init__(text)
-        self.code = INTERRUPTED if number == signal.SIGINT else GO_ON_LATER
+        self.code = exit_code(number)
 
 
 class StopRequest:
@@ -88,7 +95,7 @@ def with_command(text: str) -> str:
 
 
 def leave_at_interrupt() -> None:
-    """Make Ctrl-C end the process at once with code 130, and tell the command that goes on.
+    """Make the signals of `REQUESTS` end the process at once, and tell the command that goes on.
 
     An exception would not do: raised inside an import it becomes another error, or is lost. Nothing
     is lost by leaving: files are written whole, and the locks of a process end with it.
@@ -98,8 +105,12 @@ def leave_at_interrupt() -> None:
     told = os.fsencode(f"\n{text}\n")
 
     def leave(number: int, frame: FrameType | None) -> NoReturn:
-        if first and os.getpid() == process:  # once, from one of several processes
-            os.write(2, told)
-        os._exit(INTERRUPTED)
+        if os.getpid() == process:
+            for farewell in FAREWELLS:
+                farewell()
+            if first:  # once, from one of several processes
+                os.write(2, told)
+        os._exit(exit_code(number))
 
-    signal.signal(signal.SIGINT, leave)
+    for number in REQUESTS:
+        signal.signal(number, leave)

@@ -227,7 +227,7 @@ class Run(RunFolder):
     @property
     def _holder(self) -> str:
         """Who holds the lock, as the heartbeats tell."""
-        beats = (_last_beat(run) for run in (self, self.successor))
+        beats = (last_beat(run) for run in (self, self.successor))
         return next((beat.worker for beat in beats if beat), "another process")
 
     def _watch_others(self) -> None:
@@ -252,7 +252,7 @@ class Run(RunFolder):
 
     def _claim(self) -> Beat | None:
         """Return the last beat of a process of another host, unless the work has ended."""
-        beat = _last_beat(self)
+        beat = last_beat(self)
         if beat is None or beat.phase == STOPPED or beat.host == platform.node():
             return None
         with suppress(UserError):  # a damaged state is told where it is needed
@@ -283,7 +283,7 @@ class Run(RunFolder):
         write_json(self.state, {"state": state, "reason": reason})
 
 
-def _last_beat(run: Run) -> Beat | None:
+def last_beat(run: Run) -> Beat | None:
     """Return the last beat of a run; a damaged one tells nothing, and the next replaces it."""
     with suppress(UserError):
         return read(run.heartbeat)

@@ -16,10 +16,10 @@ from tqdm import tqdm
 
 from bench.core.errors import UserError
 from bench.core.files import writing
-from bench.core.heartbeat import STOPPED, Beat, read
+from bench.core.heartbeat import STOPPED, Beat
 from bench.core.interrupts import Stopped, StopRequest, stop_requests
 from bench.runs.case import Case
-from bench.runs.run import IN_WORK, Run
+from bench.runs.run import IN_WORK, Run, last_beat
 from bench.sweeps.shares import environments
 from bench.sweeps.status import duration
 from bench.sweeps.sweep import Sweep
@@ -235,14 +235,6 @@ class Job:
     def _say(self, text: str) -> None:
         """Print what happens to the run, above the lines of the slots."""
         tqdm.write(f"{self.title}: {text}", file=sys.stderr)
-
-
-def last_beat(run: Run) -> Beat | None:
-    """Return the last heartbeat of a run, if there is one that can be read."""
-    try:
-        return read(run.heartbeat)
-    except UserError:
-        return None
 
 
 def progress(beat: Beat | None) -> str:

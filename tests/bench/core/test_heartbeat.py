@@ -1,6 +1,9 @@
 import json
 import os
 import platform
+import signal
+import subprocess
+import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -52,6 +55,24 @@ def test_work_that_came_to_its_end_has_not_stopped(tmp_path: Path) -> None:
         pass
     beat = read(path)
     assert beat is not None and beat.phase == "training"  # the measurement follows
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_that_ends_the_process_stops_the_work(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    path = tmp_path / "heartbeat.json"
+    program = (
+        "import os, pathlib, sys\n"
+        "from bench.core.heartbeat import Heartbeat\n"
+        "from bench.core.interrupts import leave_at_interrupt\n"
+        "leave_at_interrupt()\n"
+        "with Heartbeat(pathlib.Path(sys.argv[1]), 'measuring'):\n"
+        "    os.kill(os.getpid(), int(sys.argv[2]))\n"
+    )
+    subprocess.run([sys.executable, "-c", program, path, str(int(number))], check=False)
+    beat = read(path)
+    assert beat is not None and beat.phase == "stopped"
 
 
 def test_one_of_several_processes_writes(tmp_path: Path) -> None:

@@ -43,15 +43,17 @@ def test_the_exit_code_tells_ctrl_c_from_a_scheduler() -> None:
     assert Stopped("", signal.SIGTERM).code == Stopped("", signal.SIGUSR1).code == 75
 
 
-def interrupted(*words: str, **environment: str) -> list[str]:
-    """Return the lines of `python -m bench WORDS` that gets a Ctrl-C while it imports."""
+def interrupted(
+    *words: str, by: signal.Signals = signal.SIGINT, code: int = 130, **environment: str
+) -> list[str]:
+    """Return the lines of `python -m bench WORDS` that gets a signal while it imports."""
     # `import bench.cli.parser` inside `main` sends the signal: a finder there is asked for it.
     program = (
-        "import os, runpy, signal, sys\n"
+        "import os, runpy, sys\n"
         "class Finder:\n"
         "    def find_spec(self, name, *_):\n"
         "        if name == 'bench.cli.parser':\n"
-        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        f"            os.kill(os.getpid(), {int(by)})\n"
         "sys.meta_path.insert(0, Finder())\n"
         "runpy.run_module('bench', run_name='__main__', alter_sys=True)\n"
     )
@@ -63,7 +65,7 @@ def interrupted(*words: str, **environment: str) -> list[str]:
         check=False,
         env=os.environ | environment,
     )
-    assert (result.returncode, result.stdout) == (130, "")
+    assert (result.returncode, result.stdout) == (code, "")
     first, *lines = result.stderr.splitlines()
     assert not first  # after the ^C of a terminal
     return lines
@@ -74,6 +76,13 @@ def test_ctrl_c_outside_a_training_tells_the_command() -> None:
         "interrupted; the same command goes on with what is finished:",
         "python -m bench ablate --out 'my runs' --images 'folder:Größe\udcff'",
     ]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_scheduler_outside_a_training_gets_the_code_that_says_later(
+    number: signal.Signals,
+) -> None:
+    assert interrupted("run", by=number, code=75)[1] == "python -m bench run"
 
 
 def test_the_command_of_a_launcher_is_not_known() -> None:
