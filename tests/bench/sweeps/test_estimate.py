@@ -1,0 +1,177 @@
+import csv
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.config import override
+from bench.core.errors import UserError
+from bench.registry import find
+from bench.runs.case import Case
+from bench.runs.run import Run
+from bench.sweeps import estimate as module
+from bench.sweeps.estimate import Probe, Row, Work, estimate, probe, size, together
+from bench.training.checkpoints import KEPT
+from tests.bench.sweeps.test_prepare import TINY, seeds, sweep
+
+KNOWN = Probe(
+    start=10, step=2, validation=5, checkpoint=7, pair=3, images=6,
+    once_bytes=1000, validation_bytes=20, checkpoint_bytes=300, pair_bytes=4, picture_bytes=50,
+    shared_bytes=60,
+)  # fmt: skip
+LONG = override(
+    TINY, {"steps": 100, "validate_every": 30, "checkpoint_every": 40, "checkpoint_minutes": 1e6}
+)
+
+
+@pytest.fixture
+def probed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of runs that are probed, without a probe."""
+    names: list[str] = []
+
+    def known(case: Case, *_: object) -> Probe:
+        names.append(case.run.name)
+        return KNOWN
+
+    monkeypatch.setattr(module, "probe", known)
+    return names
+
+
+def test_time_and_disk_are_sums_of_counts_times_parts(tmp_path: Path, probed: list[str]) -> None:
+    found = estimate(sweep(tmp_path, [("no-gan", LONG), ("telea", LONG)]))
+    trained, algorithm = found.rows
+    # Validated after 30, 60, 90 and the end; written after 40, 80 and the end, which keeps two.
+    seconds = 10 + 100 * 2 + 3 * 5 + 2 * 7 + 4 * 3
+    kept = 1000 + 4 * 20 + KEPT * 300 + 4 * 4 + 4 * 50
+    assert trained == Row("no-gan-quick-seed0", "not started", Work(100, 3, 2, 4, 4), seconds, kept)
+    assert (algorithm.left, algorithm.seconds) == (Work(0, 0, 0, 4, 4), 10 + 4 * 3)
+    assert found.seconds == trained.seconds + algorithm.seconds
+    # The inputs of the four pairs lie there once, and a checkpoint more while one is written.
+    assert found.bytes == trained.bytes + algorithm.bytes + 4 * 60 + 300
+    assert trained.cells() == [
+        "no-gan-quick-seed0", "not started", "100 steps, 4 pairs", "04:11", "0 MB", "-"
+    ]  # fmt: skip
+    assert str(found).startswith("2 of 2 runs are left: about 04:33 with 1 at once, and 0 MB on")
+    assert [path.name for path in tmp_path.iterdir()] == [".cache"]
+
+
+def test_checkpoints_are_counted_by_time_where_steps_are_slow(
+    tmp_path: Path, probed: list[str]
+) -> None:
+    slow = override(LONG, {"checkpoint_minutes": 0.5})  # each 15 steps of 2 s
+    (row,) = estimate(sweep(tmp_path, [("no-gan", slow)])).rows
+    assert row.left.checkpoints == 6
+
+
+def test_epochs_are_counted_in_steps(tmp_path: Path, probed: list[str]) -> None:
+    long = override(LONG, {"steps": 0, "epochs": 7})  # of six images, two a step
+    (row,) = estimate(sweep(tmp_path, [("no-gan", long)])).rows
+    assert row.left.steps == 21
+
+
+def test_each_config_is_probed_once_whatever_the_seed(tmp_path: Path, probed: list[str]) -> None:
+    cases = [("no-gan", config) for config in seeds(0, 1)] + [("forward", seeds(0)[0])]
+    found = estimate(sweep(tmp_path, cases), at_once=2)
+    assert sorted(probed) == ["forward-quick-seed0", "no-gan-quick-seed1"]
+    one = found.rows[0].seconds
+    assert [row.seconds for row in found.rows] == [one] * 3 and found.seconds == 2 * one
+
+
+def test_runs_go_to_the_place_that_is_free_first() -> None:
+    assert together([5, 1, 1, 2], 2) == 5
+    assert together([1, 1, 5], 2) == 6
+    assert together([], 3) == 0
+
+
+def test_what_is_done_is_not_left(tmp_path: Path, probed: list[str]) -> None:
+    given = sweep(tmp_path, [("no-gan", LONG), ("forward", LONG), ("telea", LONG), ("3x3", LONG)])
+    finished, begun, measured, trained = (case.run for case in given.cases)
+    for run in (finished, begun, trained):
+        run.begin({"method": "x"}, {}, {})
+    with finished.working():
+        finished.records.write_text("1")
+    for step in (40, 80):
+        (begun.checkpoints / f"{step:08d}").mkdir(parents=True)
+        (begun.checkpoints / f"{step:08d}" / "file").write_bytes(bytes(100))
+    trained.weights.write_bytes(bytes(100))
+    trained.seal()
+    rows = estimate(given).rows
+    assert [row.state for row in rows] == ["finished", "stale", "not started", "stale"]
+    assert (rows[0].left, rows[0].seconds, rows[0].cells()[2:]) == (Work(), 0, ["-"] * 4)
+    assert rows[1].left == Work(20, 1, 0, 4, 4)  # it goes on after step 80
+    assert rows[1].bytes < KNOWN.bytes(Work(100, 3, 2, 4, 4)) - 200
+    assert rows[3].left == Work(0, 0, 0, 4, 4) and measured.progress == "absent"
+    assert finished.name not in probed
+    again = estimate(replace(given, options=("--redo",))).rows
+    assert [row.left.steps for row in again] == [100, 100, 0, 100]
+
+
+def test_a_probe_runs_the_real_command_and_reads_what_it_took(tmp_path: Path) -> None:
+    config = override(TINY, {"pairs": 2, "seed": 3, "cache": str(tmp_path / "cache")})
+    method = find("no-gan")
+    known = probe(Case(method, config, tmp_path / "runs", "tag"), tmp_path / "probe")
+    assert isinstance(known, Probe), known
+    run = Run(tmp_path / "probe" / "no-gan-quick-seed3")
+    assert run.progress == "finished" and not (tmp_path / "runs").exists()
+    with run.log.open() as file:
+        steps = [2 / float(row["images_per_s"]) for row in csv.DictReader(file)]
+    assert min(steps[1:]) <= known.step <= max(steps[1:])
+    assert known.validation == pytest.approx(max(0, steps[4] - known.step))
+    assert known.checkpoint == pytest.approx(max(0, steps[6] - known.step))
+    assert known.start > 0 and known.pair > 0 and known.images == 6
+    checkpoint = run.checkpoints / "00000008"
+    assert known.checkpoint_bytes == pytest.approx(tree(checkpoint), rel=0.05)
+    # What the probe itself kept is told without a rest: two validations, eight pairs, all pictured.
+    assert known.bytes(Work(8, 1, 1, 8, 8)) == pytest.approx(tree(run.path))
+    assert known.shared_bytes * 8 == pytest.approx(tree(tmp_path / "probe" / "pairs"))
+
+
+def tree(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+class Failed:
+    returncode, stderr = 2, "train:  12%\rtrain:  25%\nerror: out of memory; lower --width\n"
+
+
+def test_a_probe_that_fails_is_told_and_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = module.subprocess.run
+
+    def run(command: list[str], **settings: Any) -> Any:
+        return Failed() if "no-gan" in command else real(command, **settings)
+
+    monkeypatch.setattr(module.subprocess, "run", run)
+    found = estimate(sweep(tmp_path, [("no-gan", TINY), ("mean-colour", TINY)]))
+    failed, algorithm = found.rows
+    assert failed.note == "probe failed: out of memory; lower --width"
+    assert failed.cells()[2:5] == ["-", "-", "-"]
+    assert algorithm.left == Work(0, 0, 0, 4, 4) and algorithm.seconds > 0 < algorithm.bytes
+    assert "2 of 2 runs are left" in str(found) and "without 1 of which nothing" in str(found)
+
+
+def test_the_environment_of_the_launcher_is_that_of_the_probe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, str]] = []
+
+    def run(command: list[str], env: dict[str, str], **_: Any) -> Failed:
+        seen.append(env)
+        return Failed()
+
+    monkeypatch.setattr(module.subprocess, "run", run)
+    estimate(sweep(tmp_path, [("telea", TINY)]), variables={"OMP_NUM_THREADS": "7"})
+    assert [(env["OMP_NUM_THREADS"], env["PATH"]) for env in seen] == [("7", os.environ["PATH"])]
+
+
+def test_what_cannot_be_launched_is_told_before_a_probe(tmp_path: Path, probed: list[str]) -> None:
+    with pytest.raises(UserError, match="unknown method 'nobody'"):
+        estimate(sweep(tmp_path, [("telea", override(TINY, {"references": "nobody"}))]))
+    assert not probed
+
+
+def test_sizes_are_readable() -> None:
+    assert (size(1.2e6), size(999e6), size(3.44e9)) == ("1 MB", "999 MB", "3.4 GB")
