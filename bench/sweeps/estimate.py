@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import csv
 import heapq
-import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
 from tqdm import tqdm
@@ -25,7 +22,10 @@ from bench.registry import TrainedNetwork
 from bench.runs.case import Case
 from bench.runs.experiment import cache_folder
 from bench.runs.run import Run
+from bench.sweeps.launcher import Launcher
+from bench.sweeps.local import command
 from bench.sweeps.prepare import prepare
+from bench.sweeps.shares import environments
 from bench.sweeps.status import Status, duration, survey
 from bench.sweeps.sweep import Sweep
 from bench.training.checkpoints import KEPT
@@ -38,7 +38,6 @@ PAIRS = 4
 """Test pairs per bucket that a probe measures."""
 HEADER = ["run", "state", "left", "time", "disk", "note"]
 """Titles of the columns of `Row.cells`."""
-NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
 
 class Work(NamedTuple):
@@ -138,50 +137,41 @@ class Estimate:
         )
 
 
-def estimate(
-    sweep: Sweep,
-    processes: int = 1,
-    here: bool = True,
-    at_once: int = 1,
-    variables: Mapping[str, str] = NO_VARIABLES,
-) -> Estimate:
+def estimate(sweep: Sweep, how: Launcher, processes: int = 1, redo: bool = False) -> Estimate:
     """Return what is left of a sweep, by probes of a few steps with the real commands.
 
-    Each method is probed under each of its configs, whatever the seed, in a temporary folder. A
-    probe that fails is told in the rows of its runs and stops no other. Nothing stays in the folder
-    of the runs but decoded data, which the runs find there. Settings with which nothing could be
-    launched are a `UserError`.
-
-    `processes` and `here` are those of `prepare`. The launcher has `at_once` runs in work together
-    and gives each the environment `variables`, such as a limit of threads; so do the probes.
+    Each method is probed under each of its configs, whatever the seed, in a temporary folder, with
+    the share of this machine that the launcher gives a run. A probe that fails is told in the rows
+    of its runs and stops no other. Nothing stays in the folder of the runs but decoded data, which
+    the runs find there. Settings with which nothing could be launched are a `UserError`.
     """
-    redo = "--redo" in sweep.options
+    here, at_once = how.kind in ("here", "local"), how.at_once or len(sweep.cases)
+    share = environments(at_once, processes)[0] if how.kind == "local" else None
     with tempfile.TemporaryDirectory(prefix="lbam-bench-") as name:
         folder = Path(name)
-        cases = prepare(replace(sweep, folder=folder), processes, here).cases
-        states = [_status(case, redo) for case in cases]
-        kinds = {_kind(c): c for c, status in zip(cases, states, strict=True) if _is_left(status)}
+        prepared = prepare(replace(sweep, folder=folder), processes, here, redo)
+        planned = [(case, _status(case, redo)) for case in prepared.cases]
+        kinds = {_kind(case): case for case, status in planned if _is_left(status)}
         probes: dict[tuple[str, Config], Probe | str] = {}
         for kind, case in tqdm(kinds.items(), desc="probe", unit="method"):
-            probes[kind] = probe(case, folder / f"probe{len(probes)}", variables)
-        rows = [
-            _row(case, status, redo, probes.get(_kind(case)))
-            for case, status in zip(cases, states, strict=True)
-        ]
-        found = {kind: known for kind, known in probes.items() if isinstance(known, Probe)}
-        shared = _shared_bytes(
-            [(case, found[_kind(case)]) for case in cases if _kind(case) in found]
-        )
-    # A checkpoint is written before the oldest goes.
-    passing = max((known.checkpoint_bytes for known in found.values()), default=0.0)
-    needed = sum(row.bytes for row in rows) + shared + at_once * passing
-    return Estimate(rows, together([row.seconds for row in rows], at_once), needed, at_once)
+            place = folder / f"probe{len(probes)}"
+            probes[kind] = probe(prepared, case, place, processes, share)
+        rows = [_row(case, status, probes.get(_kind(case)), redo) for case, status in planned]
+        extra = _extra_bytes(prepared.cases, probes, at_once)
+    seconds = together([row.seconds for row in rows], at_once)
+    return Estimate(rows, seconds, sum(row.bytes for row in rows) + extra, at_once)
 
 
-def probe(case: Case, folder: Path, variables: Mapping[str, str] = NO_VARIABLES) -> Probe | str:
+def probe(
+    sweep: Sweep,
+    case: Case,
+    folder: Path,
+    processes: int = 1,
+    environment: Mapping[str, str] | None = None,
+) -> Probe | str:
     """Carry out a few steps and pairs of a case in a folder; return what they took, or what failed.
 
-    The command is that of a run, and reads the same decoded data.
+    The command is that of the case in its sweep, and reads the same decoded data.
     """
     short = override(
         case.config,
@@ -194,11 +184,9 @@ def probe(case: Case, folder: Path, variables: Mapping[str, str] = NO_VARIABLES)
         },
     )  # fmt: skip
     tried = Case(case.method, case.method.relevant(short), folder)
-    command = [sys.executable, "-m", "bench", *tried.words()]
+    words = command(sweep.words(tried), processes)
     began = time.perf_counter()
-    done = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, **variables}, check=False
-    )
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         return lines[-1].removeprefix("error: ")
@@ -242,18 +230,18 @@ def _rates(run: Run) -> list[float]:
         return [float(row["images_per_s"]) for row in csv.DictReader(file)]
 
 
-def _row(case: Case, status: Status | None, redo: bool, known: Probe | str | None) -> Row:
-    """Return the row of a case, whose probe is known if anything is left of it."""
+def _row(case: Case, status: Status | None, known: Probe | str | None, redo: bool) -> Row:
+    """Return the row of a case; `known` is what a probe told, if there was one."""
     name, state = case.run.name, status.state if status else "not started"
     note = status.note if status else ""
-    if known is None:
+    if known is None or not _is_left(status):
         return Row(name, state, note=note)
     if isinstance(known, str):
         return Row(name, state, note=f"probe failed: {known}")
     run = case.run.successor if redo else case.run
-    left = _work(case, known, _steps_done(run, status))
-    kept = known.bytes(_work(case, known, 0))
-    return Row(name, state, left, known.seconds(left), max(0.0, kept - _bytes(run.path)), note)
+    left, whole = _work(case, known, _steps_done(run, status)), _work(case, known, 0)
+    needed = max(0.0, known.bytes(whole) - _bytes(run.path))
+    return Row(name, state, left, known.seconds(left), needed, note)
 
 
 def _work(case: Case, known: Probe, done: int | None) -> Work:
@@ -287,6 +275,7 @@ def _status(case: Case, redo: bool) -> Status | None:
 
 
 def _is_left(status: Status | None) -> bool:
+    """Return whether anything is left of a run that can be told."""
     return status is None or status.state not in ("finished", "damaged")
 
 
@@ -295,15 +284,26 @@ def _kind(case: Case) -> tuple[str, Config]:
     return case.method.name, override(case.config, {"seed": 0})
 
 
-def _shared_bytes(cases: Iterable[tuple[Case, Probe]]) -> float:
-    """Return the bytes of the inputs and truths that are not there, once for all runs on them."""
-    needed: dict[Path, float] = {}
-    for case, known in cases:
-        pairs = Manifest.read(Path(case.config.data.manifest))
-        folder = case.run.shared_pictures(pairs.hash)
-        whole = len(pairs.sample(case.config.evaluation.pictured)) * known.shared_bytes
-        needed[folder] = max(needed.get(folder, 0.0), whole - _bytes(folder))
-    return sum(needed.values())
+def _extra_bytes(
+    cases: Iterable[Case], probes: Mapping[tuple[str, Config], Probe | str], at_once: int
+) -> float:
+    """Return the bytes that the runs need besides their own files.
+
+    The inputs and truths of pairs lie there once for all. A checkpoint is written before an older
+    one goes.
+    """
+    shared: dict[Path, float] = {}
+    passing = 0.0
+    for case in cases:
+        known = probes.get(_kind(case))
+        if isinstance(known, Probe):
+            pairs = Manifest.read(Path(case.config.data.manifest))
+            folder = case.run.shared_pictures(pairs.hash)
+            pictured = len(pairs.sample(case.config.evaluation.pictured))
+            missing = pictured * known.shared_bytes - _bytes(folder)
+            shared[folder] = max(missing, shared.get(folder, 0.0))
+            passing = max(passing, known.checkpoint_bytes)
+    return sum(shared.values()) + min(at_once, len(probes)) * passing
 
 
 def together(seconds: Sequence[float], at_once: int) -> float:

@@ -1,6 +1,5 @@
 import csv
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +7,16 @@ import pytest
 
 from bench.config import override
 from bench.core.errors import UserError
-from bench.registry import find
 from bench.runs.case import Case
 from bench.runs.run import Run
 from bench.sweeps import estimate as module
 from bench.sweeps.estimate import Probe, Row, Work, estimate, probe, size, together
+from bench.sweeps.launcher import Launcher
+from bench.sweeps.sweep import Sweep
 from bench.training.checkpoints import KEPT
 from tests.bench.sweeps.test_prepare import TINY, seeds, sweep
 
+HERE = Launcher("here")
 KNOWN = Probe(
     start=10, step=2, validation=5, checkpoint=7, pair=3, images=6,
     once_bytes=1000, validation_bytes=20, checkpoint_bytes=300, pair_bytes=4, picture_bytes=50,
@@ -31,7 +32,7 @@ def probed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of runs that are probed, without a probe."""
     names: list[str] = []
 
-    def known(case: Case, *_: object) -> Probe:
+    def known(sweep: Sweep, case: Case, *_: object) -> Probe:
         names.append(case.run.name)
         return KNOWN
 
@@ -40,7 +41,7 @@ def probed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_time_and_disk_are_sums_of_counts_times_parts(tmp_path: Path, probed: list[str]) -> None:
-    found = estimate(sweep(tmp_path, [("no-gan", LONG), ("telea", LONG)]))
+    found = estimate(sweep(tmp_path, [("no-gan", LONG), ("telea", LONG)]), HERE)
     trained, algorithm = found.rows
     # Validated after 30, 60, 90 and the end; written after 40, 80 and the end, which keeps two.
     seconds = 10 + 100 * 2 + 3 * 5 + 2 * 7 + 4 * 3
@@ -61,19 +62,19 @@ def test_checkpoints_are_counted_by_time_where_steps_are_slow(
     tmp_path: Path, probed: list[str]
 ) -> None:
     slow = override(LONG, {"checkpoint_minutes": 0.5})  # each 15 steps of 2 s
-    (row,) = estimate(sweep(tmp_path, [("no-gan", slow)])).rows
+    (row,) = estimate(sweep(tmp_path, [("no-gan", slow)]), HERE).rows
     assert row.left.checkpoints == 6
 
 
 def test_epochs_are_counted_in_steps(tmp_path: Path, probed: list[str]) -> None:
     long = override(LONG, {"steps": 0, "epochs": 7})  # of six images, two a step
-    (row,) = estimate(sweep(tmp_path, [("no-gan", long)])).rows
+    (row,) = estimate(sweep(tmp_path, [("no-gan", long)]), HERE).rows
     assert row.left.steps == 21
 
 
 def test_each_config_is_probed_once_whatever_the_seed(tmp_path: Path, probed: list[str]) -> None:
     cases = [("no-gan", config) for config in seeds(0, 1)] + [("forward", seeds(0)[0])]
-    found = estimate(sweep(tmp_path, cases), at_once=2)
+    found = estimate(sweep(tmp_path, cases), Launcher("local", 2))
     assert sorted(probed) == ["forward-quick-seed0", "no-gan-quick-seed1"]
     one = found.rows[0].seconds
     assert [row.seconds for row in found.rows] == [one] * 3 and found.seconds == 2 * one
@@ -86,8 +87,10 @@ def test_runs_go_to_the_place_that_is_free_first() -> None:
 
 
 def test_what_is_done_is_not_left(tmp_path: Path, probed: list[str]) -> None:
-    given = sweep(tmp_path, [("no-gan", LONG), ("forward", LONG), ("telea", LONG), ("3x3", LONG)])
-    finished, begun, measured, trained = (case.run for case in given.cases)
+    names = ("no-gan", "forward", "no-gan", "3x3")  # the third under another seed
+    configs = [LONG, LONG, override(LONG, {"seed": 1}), LONG]
+    given = sweep(tmp_path, list(zip(names, configs, strict=True)))
+    finished, begun, absent, trained = (case.run for case in given.cases)
     for run in (finished, begun, trained):
         run.begin({"method": "x"}, {}, {})
     with finished.working():
@@ -97,24 +100,25 @@ def test_what_is_done_is_not_left(tmp_path: Path, probed: list[str]) -> None:
         (begun.checkpoints / f"{step:08d}" / "file").write_bytes(bytes(100))
     trained.weights.write_bytes(bytes(100))
     trained.seal()
-    rows = estimate(given).rows
+    rows = estimate(given, HERE).rows
     assert [row.state for row in rows] == ["finished", "stale", "not started", "stale"]
     assert (rows[0].left, rows[0].seconds, rows[0].cells()[2:]) == (Work(), 0, ["-"] * 4)
     assert rows[1].left == Work(20, 1, 0, 4, 4)  # it goes on after step 80
     assert rows[1].bytes < KNOWN.bytes(Work(100, 3, 2, 4, 4)) - 200
-    assert rows[3].left == Work(0, 0, 0, 4, 4) and measured.progress == "absent"
+    assert rows[2].left.steps == 100 and absent.progress == "absent"
+    assert rows[3].left == Work(0, 0, 0, 4, 4)  # it is trained, and not measured
     assert finished.name not in probed
-    again = estimate(replace(given, options=("--redo",))).rows
-    assert [row.left.steps for row in again] == [100, 100, 0, 100]
+    again = estimate(given, HERE, redo=True).rows
+    assert [row.left.steps for row in again] == [100] * 4
 
 
 def test_a_probe_runs_the_real_command_and_reads_what_it_took(tmp_path: Path) -> None:
     config = override(TINY, {"pairs": 2, "seed": 3, "cache": str(tmp_path / "cache")})
-    method = find("no-gan")
-    known = probe(Case(method, config, tmp_path / "runs", "tag"), tmp_path / "probe")
+    given = sweep(tmp_path / "runs", [("no-gan", config)], "comparison")
+    known = probe(given, given.cases[0], tmp_path / "probe")
     assert isinstance(known, Probe), known
     run = Run(tmp_path / "probe" / "no-gan-quick-seed3")
-    assert run.progress == "finished" and not (tmp_path / "runs").exists()
+    assert run.progress == "finished" and run.cost.exists() and not (tmp_path / "runs").exists()
     with run.log.open() as file:
         steps = [2 / float(row["images_per_s"]) for row in csv.DictReader(file)]
     assert min(steps[1:]) <= known.step <= max(steps[1:])
@@ -145,7 +149,7 @@ def test_a_probe_that_fails_is_told_and_stops_no_other(
         return Failed() if "no-gan" in command else real(command, **settings)
 
     monkeypatch.setattr(module.subprocess, "run", run)
-    found = estimate(sweep(tmp_path, [("no-gan", TINY), ("mean-colour", TINY)]))
+    found = estimate(sweep(tmp_path, [("no-gan", TINY), ("mean-colour", TINY)]), HERE)
     failed, algorithm = found.rows
     assert failed.note == "probe failed: out of memory; lower --width"
     assert failed.cells()[2:5] == ["-", "-", "-"]
@@ -153,23 +157,29 @@ def test_a_probe_that_fails_is_told_and_stops_no_other(
     assert "2 of 2 runs are left" in str(found) and "without 1 of which nothing" in str(found)
 
 
-def test_the_environment_of_the_launcher_is_that_of_the_probe(
+def test_a_probe_has_the_share_of_the_machine_that_its_launcher_gives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[dict[str, str]] = []
+    seen: list[Any] = []
 
-    def run(command: list[str], env: dict[str, str], **_: Any) -> Failed:
-        seen.append(env)
+    def run(words: list[str], env: Any, **_: Any) -> Failed:
+        seen.extend([words, env])
         return Failed()
 
     monkeypatch.setattr(module.subprocess, "run", run)
-    estimate(sweep(tmp_path, [("telea", TINY)]), variables={"OMP_NUM_THREADS": "7"})
-    assert [(env["OMP_NUM_THREADS"], env["PATH"]) for env in seen] == [("7", os.environ["PATH"])]
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(12)))
+    given = sweep(tmp_path, [("telea", TINY)])
+    estimate(given, HERE)
+    estimate(given, Launcher("local", 3), processes=2)
+    (one, usual), (two, shared) = seen[:2], seen[2:]
+    assert usual is None and "torch.distributed.run" not in one  # the environment of this process
+    assert shared["OMP_NUM_THREADS"] == "2" and "--nproc-per-node=2" in two
 
 
 def test_what_cannot_be_launched_is_told_before_a_probe(tmp_path: Path, probed: list[str]) -> None:
     with pytest.raises(UserError, match="unknown method 'nobody'"):
-        estimate(sweep(tmp_path, [("telea", override(TINY, {"references": "nobody"}))]))
+        estimate(sweep(tmp_path, [("telea", override(TINY, {"references": "nobody"}))]), HERE)
     assert not probed
 
 
