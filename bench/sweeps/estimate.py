@@ -110,7 +110,7 @@ class Row:
         """Return the texts of a row of a table, in the order of HEADER."""
         counts = {"steps": self.left.steps, "pairs": self.left.pairs}
         left = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-        cost = [duration(self.seconds), size(self.bytes)] if left else ["", ""]
+        cost = [duration(self.seconds), tqdm.format_sizeof(self.bytes, "B")] if left else ["", ""]
         return [text or "-" for text in (self.run, self.state, left, *cost, self.note)]
 
 
@@ -127,13 +127,16 @@ class Estimate:
 
     def __str__(self) -> str:
         left = [row for row in self.rows if row.state != "finished"]
+        if not left:
+            return "nothing is left: all runs are finished"
         unknown = sum(row.left == NOTHING for row in left)
         without = f", without {unknown} of which nothing is known" if unknown else ""
+        space = tqdm.format_sizeof(self.bytes, "B")
         return (
             f"{len(left)} of {len(self.rows)} runs are left: about {duration(self.seconds)} with "
-            f"{self.at_once} at once, and {size(self.bytes)} on the disk{without}. This is an "
-            f"estimate from {STEPS} steps and {PAIRS} pairs per bucket on this machine, whatever "
-            "else it was doing."
+            f"{self.at_once} at once, and {space} on the disk{without}. This is an estimate from "
+            f"{STEPS} steps and {PAIRS} pairs per bucket on this machine, whatever else it "
+            "did meanwhile."
         )
 
 
@@ -145,12 +148,13 @@ def estimate(sweep: Sweep, how: Launcher, processes: int = 1, redo: bool = False
     of its runs and stops no other. Nothing stays in the folder of the runs but decoded data, which
     the runs find there. Settings with which nothing could be launched are a `UserError`.
     """
-    here, at_once = how.kind in ("here", "local"), how.at_once or len(sweep.cases)
+    here = how.kind in ("here", "local")
+    at_once = min(how.at_once or len(sweep.cases), len(sweep.cases))
     share = environments(at_once, processes)[0] if how.kind == "local" else None
     with tempfile.TemporaryDirectory(prefix="lbam-bench-") as name:
         folder = Path(name)
         prepared = prepare(replace(sweep, folder=folder), processes, here, redo)
-        planned = [(case, _status(case, redo)) for case in prepared.cases]
+        planned = [*zip(prepared.cases, _statuses(prepared.cases, redo), strict=True)]
         kinds = {_kind(case): case for case, status in planned if _is_left(status)}
         probes: dict[tuple[str, Config], Probe | str] = {}
         for kind, case in tqdm(kinds.items(), desc="probe", unit="method"):
@@ -266,12 +270,11 @@ def _steps_done(run: Run, status: Status | None) -> int | None:
     return max((int(path.name) for path in run.checkpoints.glob("[0-9]*")), default=0)
 
 
-def _status(case: Case, redo: bool) -> Status | None:
-    """Return the status of a case's run, or of the one that replaces it; None if there is none."""
-    if not case.root.is_dir():
-        return None
-    found = {(status.run, status.redo): status for status in survey(case.root)}
-    return found.get((case.run.name, redo))
+def _statuses(cases: Sequence[Case], redo: bool) -> list[Status | None]:
+    """Return the status of each case's run, or of the one that replaces it; None if not there."""
+    roots = {case.root for case in cases if case.root.is_dir()}
+    found = {root / s.run: s for root in roots for s in survey(root) if s.redo == redo}
+    return [found.get(case.run.path) for case in cases]
 
 
 def _is_left(status: Status | None) -> bool:
@@ -312,11 +315,6 @@ def together(seconds: Sequence[float], at_once: int) -> float:
     for each in seconds:
         heapq.heapreplace(ends, ends[0] + each)
     return max(ends)
-
-
-def size(count: float) -> str:
-    """Return bytes as text: `12 MB` or `3.4 GB`."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def _bytes(path: Path) -> int:

@@ -1,5 +1,6 @@
 import csv
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from bench.core.errors import UserError
 from bench.runs.case import Case
 from bench.runs.run import Run
 from bench.sweeps import estimate as module
-from bench.sweeps.estimate import Probe, Row, Work, estimate, probe, size, together
+from bench.sweeps.estimate import Probe, Row, Work, estimate, probe, together
 from bench.sweeps.launcher import Launcher
 from bench.sweeps.sweep import Sweep
 from bench.training.checkpoints import KEPT
@@ -52,9 +53,9 @@ def test_time_and_disk_are_sums_of_counts_times_parts(tmp_path: Path, probed: li
     # The inputs of the four pairs lie there once, and a checkpoint more while one is written.
     assert found.bytes == trained.bytes + algorithm.bytes + 4 * 60 + 300
     assert trained.cells() == [
-        "no-gan-quick-seed0", "not started", "100 steps, 4 pairs", "04:11", "0 MB", "-"
+        "no-gan-quick-seed0", "not started", "100 steps, 4 pairs", "04:11", "1.90kB", "-"
     ]  # fmt: skip
-    assert str(found).startswith("2 of 2 runs are left: about 04:33 with 1 at once, and 0 MB on")
+    assert str(found).startswith("2 of 2 runs are left: about 04:33 with 1 at once, and ")
     assert [path.name for path in tmp_path.iterdir()] == [".cache"]
 
 
@@ -108,6 +109,8 @@ def test_what_is_done_is_not_left(tmp_path: Path, probed: list[str]) -> None:
     assert rows[2].left.steps == 100 and absent.progress == "absent"
     assert rows[3].left == Work(0, 0, 0, 4, 4)  # it is trained, and not measured
     assert finished.name not in probed
+    done = replace(given, cases=given.cases[:1])
+    assert str(estimate(done, HERE)) == "nothing is left: all runs are finished"
     again = estimate(given, HERE, redo=True).rows
     assert [row.left.steps for row in again] == [100] * 4
 
@@ -169,19 +172,16 @@ def test_a_probe_has_the_share_of_the_machine_that_its_launcher_gives(
     monkeypatch.setattr(module.subprocess, "run", run)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(12)))
-    given = sweep(tmp_path, [("telea", TINY)])
+    given = sweep(tmp_path, [("telea", TINY), ("mean-colour", TINY)])
     estimate(given, HERE)
-    estimate(given, Launcher("local", 3), processes=2)
-    (one, usual), (two, shared) = seen[:2], seen[2:]
+    found = estimate(given, Launcher("local", 3), processes=2)
+    assert found.at_once == 2  # there are no more runs
+    one, usual, *_, two, shared = seen
     assert usual is None and "torch.distributed.run" not in one  # the environment of this process
-    assert shared["OMP_NUM_THREADS"] == "2" and "--nproc-per-node=2" in two
+    assert shared["OMP_NUM_THREADS"] == "3" and "--nproc-per-node=2" in two
 
 
 def test_what_cannot_be_launched_is_told_before_a_probe(tmp_path: Path, probed: list[str]) -> None:
     with pytest.raises(UserError, match="unknown method 'nobody'"):
         estimate(sweep(tmp_path, [("telea", override(TINY, {"references": "nobody"}))]), HERE)
     assert not probed
-
-
-def test_sizes_are_readable() -> None:
-    assert (size(1.2e6), size(999e6), size(3.44e9)) == ("1 MB", "999 MB", "3.4 GB")
