@@ -202,7 +202,7 @@ def _read(run: Run, seconds: float, batch: int) -> Probe:
     steps = [batch / rate for rate in _rates(run)]
     # The step after a validation or a checkpoint begins before it.
     plain = [step for number, step in enumerate(steps) if number not in (0, VALIDATED, SAVED)]
-    step = statistics.median(plain) if plain else 0.0
+    step = statistics.fmean(plain) if plain else 0.0
     begun = run.weights if run.trained else run.manifest
     measured = run.records.stat().st_mtime - begun.stat().st_mtime
     pairs = len(Manifest.read(run.manifest).pairs)

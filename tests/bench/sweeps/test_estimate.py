@@ -24,7 +24,7 @@ KNOWN = Probe(
     shared_bytes=60,
 )  # fmt: skip
 LONG = override(
-    TINY, {"steps": 100, "validate_every": 30, "checkpoint_every": 40, "checkpoint_minutes": 1e6}
+    TINY, {"steps": 100, "validate_every": 25, "checkpoint_every": 20, "checkpoint_minutes": 1e6}
 )
 
 
@@ -44,18 +44,18 @@ def probed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_time_and_disk_are_sums_of_counts_times_parts(tmp_path: Path, probed: list[str]) -> None:
     found = estimate(sweep(tmp_path, [("no-gan", LONG), ("telea", LONG)]), HERE)
     trained, algorithm = found.rows
-    # Validated after 30, 60, 90 and the end; written after 40, 80 and the end, which keeps two.
-    seconds = 10 + 100 * 2 + 3 * 5 + 2 * 7 + 4 * 3
+    # Validated after 25, 50, 75 and the end; written after 20, 40, 60, 80 and the end, two stay.
+    seconds = 10 + 100 * 2 + 3 * 5 + 4 * 7 + 4 * 3
     kept = 1000 + 4 * 20 + KEPT * 300 + 4 * 4 + 4 * 50
-    assert trained == Row("no-gan-quick-seed0", "not started", Work(100, 3, 2, 4, 4), seconds, kept)
+    assert trained == Row("no-gan-quick-seed0", "not started", Work(100, 3, 4, 4, 4), seconds, kept)
     assert (algorithm.left, algorithm.seconds) == (Work(0, 0, 0, 4, 4), 10 + 4 * 3)
     assert found.seconds == trained.seconds + algorithm.seconds
     # The inputs of the four pairs lie there once, and a checkpoint more while one is written.
     assert found.bytes == trained.bytes + algorithm.bytes + 4 * 60 + 300
     assert trained.cells() == [
-        "no-gan-quick-seed0", "not started", "100 steps, 4 pairs", "04:11", "1.90kB", "-"
+        "no-gan-quick-seed0", "not started", "100 steps, 4 pairs", "04:25", "1.90kB", "-"
     ]  # fmt: skip
-    assert str(found).startswith("2 of 2 runs are left: about 04:33 with 1 at once, and ")
+    assert str(found).startswith("2 of 2 runs are left: about 04:47 with 1 at once, and ")
     assert [path.name for path in tmp_path.iterdir()] == [".cache"]
 
 
@@ -96,7 +96,7 @@ def test_what_is_done_is_not_left(tmp_path: Path, probed: list[str]) -> None:
         run.begin({"method": "x"}, {}, {})
     with finished.working():
         finished.records.write_text("1")
-    for step in (40, 80):
+    for step in (20, 40):
         (begun.checkpoints / f"{step:08d}").mkdir(parents=True)
         (begun.checkpoints / f"{step:08d}" / "file").write_bytes(bytes(100))
     trained.weights.write_bytes(bytes(100))
@@ -104,8 +104,8 @@ def test_what_is_done_is_not_left(tmp_path: Path, probed: list[str]) -> None:
     rows = estimate(given, HERE).rows
     assert [row.state for row in rows] == ["finished", "stale", "not started", "stale"]
     assert (rows[0].left, rows[0].seconds, rows[0].cells()[2:]) == (Work(), 0, ["-"] * 4)
-    assert rows[1].left == Work(20, 1, 0, 4, 4)  # it goes on after step 80
-    assert rows[1].bytes < KNOWN.bytes(Work(100, 3, 2, 4, 4)) - 200
+    assert rows[1].left == Work(60, 2, 2, 4, 4)  # it goes on after step 40
+    assert rows[1].bytes < KNOWN.bytes(Work(100, 3, 4, 4, 4)) - 200
     assert rows[2].left.steps == 100 and absent.progress == "absent"
     assert rows[3].left == Work(0, 0, 0, 4, 4)  # it is trained, and not measured
     assert finished.name not in probed
