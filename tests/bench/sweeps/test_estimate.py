@@ -117,11 +117,11 @@ def test_what_is_done_is_not_left(tmp_path: Path, probed: list[str]) -> None:
 
 def test_a_probe_runs_the_real_command_and_reads_what_it_took(tmp_path: Path) -> None:
     config = override(TINY, {"pairs": 2, "seed": 3, "cache": str(tmp_path / "cache")})
-    given = sweep(tmp_path / "runs", [("no-gan", config)], "comparison")
+    given = sweep(tmp_path / "runs", [("no-gan", config)])
     known = probe(given, given.cases[0], tmp_path / "probe")
     assert isinstance(known, Probe), known
     run = Run(tmp_path / "probe" / "no-gan-quick-seed3")
-    assert run.progress == "finished" and run.cost.exists() and not (tmp_path / "runs").exists()
+    assert run.progress == "finished" and not (tmp_path / "runs").exists()
     with run.log.open() as file:
         steps = [2 / float(row["images_per_s"]) for row in csv.DictReader(file)]
     assert min(steps[1:]) <= known.step <= max(steps[1:])
@@ -172,11 +172,12 @@ def test_a_probe_has_the_share_of_the_machine_that_its_launcher_gives(
     monkeypatch.setattr(module.subprocess, "run", run)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(12)))
-    given = sweep(tmp_path, [("telea", TINY), ("mean-colour", TINY)])
+    given = sweep(tmp_path, [("telea", TINY), ("mean-colour", TINY)], "comparison")
     estimate(given, HERE)
     found = estimate(given, Launcher("local", 3), processes=2)
     assert found.at_once == 2  # there are no more runs
     one, usual, *_, two, shared = seen
+    assert "--cost" in one  # as in the runs of a comparison
     assert usual is None and "torch.distributed.run" not in one  # the environment of this process
     assert shared["OMP_NUM_THREADS"] == "3" and "--nproc-per-node=2" in two
 
