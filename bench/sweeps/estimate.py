@@ -50,6 +50,8 @@ class Work(NamedTuple):
     pairs: int = 0
     pictured: int = 0
     """Number of the pairs whose pictures are saved."""
+    kept: int = 0
+    """Number of the checkpoints that stay when the run is finished."""
 
 
 NOTHING = Work()
@@ -83,11 +85,10 @@ class Probe:
 
     def bytes(self, whole: Work) -> float:
         """Return the bytes of the files of a finished run."""
-        checkpoints = min(KEPT, whole.checkpoints + 1)
         return (
             self.once_bytes
             + (whole.validations + 1) * self.validation_bytes
-            + checkpoints * self.checkpoint_bytes
+            + whole.kept * self.checkpoint_bytes
             + whole.pairs * self.pair_bytes
             + whole.pictured * self.picture_bytes
         )
@@ -181,7 +182,7 @@ def probe(
         case.config,
         {
             "steps": STEPS, "log_every": 1, "validate_every": VALIDATED,
-            "checkpoint_every": SAVED, "checkpoint_minutes": 1e6,
+            "checkpoint_every": SAVED, "checkpoint_minutes": 1e6, "keep_checkpoints": True,
             "pairs": min(PAIRS, case.config.data.pairs), "manifest": "",
             "pictures": str(min(PAIRS, case.config.evaluation.pictured)),
             "cache": str(cache_folder(case.config, case.root)),
@@ -258,7 +259,8 @@ def _work(case: Case, known: Probe, done: int | None) -> Work:
     validations = (steps - 1) // training.validate_every - done // training.validate_every
     by_time = 60 * training.checkpoint_minutes / max(known.step, 1e-9)
     checkpoints = int((steps - 1 - done) / min(training.checkpoint_every, by_time))
-    return Work(steps - done, validations, checkpoints, *pairs)
+    kept = min(KEPT, checkpoints + 1) if training.keep_checkpoints else 0
+    return Work(steps - done, validations, checkpoints, *pairs, kept)
 
 
 def _steps_done(run: Run, status: Status | None) -> int | None:
@@ -292,8 +294,8 @@ def _extra_bytes(
 ) -> float:
     """Return the bytes that the runs need besides their own files.
 
-    The inputs and truths of pairs lie there once for all. A checkpoint is written before an older
-    one goes.
+    The inputs and truths of pairs lie there once for all. A run in work has checkpoints, and writes
+    one before an older one goes.
     """
     shared: dict[Path, float] = {}
     passing = 0.0
@@ -305,7 +307,8 @@ def _extra_bytes(
             pictured = len(pairs.sample(case.config.evaluation.pictured))
             missing = pictured * known.shared_bytes - _bytes(folder)
             shared[folder] = max(missing, shared.get(folder, 0.0))
-            passing = max(passing, known.checkpoint_bytes)
+            gone = 1 if case.config.training.keep_checkpoints else KEPT + 1
+            passing = max(passing, gone * known.checkpoint_bytes)
     return sum(shared.values()) + min(at_once, len(probes)) * passing
 
 

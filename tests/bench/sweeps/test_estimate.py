@@ -44,19 +44,27 @@ def probed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_time_and_disk_are_sums_of_counts_times_parts(tmp_path: Path, probed: list[str]) -> None:
     found = estimate(sweep(tmp_path, [("no-gan", LONG), ("telea", LONG)]), HERE)
     trained, algorithm = found.rows
-    # Validated after 25, 50, 75 and the end; written after 20, 40, 60, 80 and the end, two stay.
+    # Validated after 25, 50, 75 and the end; written after 20, 40, 60, 80 and the end.
     seconds = 10 + 100 * 2 + 3 * 5 + 4 * 7 + 4 * 3
-    kept = 1000 + 4 * 20 + KEPT * 300 + 4 * 4 + 4 * 50
+    kept = 1000 + 4 * 20 + 4 * 4 + 4 * 50
     assert trained == Row("no-gan-quick-seed0", "not started", Work(100, 3, 4, 4, 4), seconds, kept)
     assert (algorithm.left, algorithm.seconds) == (Work(0, 0, 0, 4, 4), 10 + 4 * 3)
     assert found.seconds == trained.seconds + algorithm.seconds
-    # The inputs of the four pairs lie there once, and a checkpoint more while one is written.
-    assert found.bytes == trained.bytes + algorithm.bytes + 4 * 60 + 300
+    # The inputs of the four pairs lie there once, and checkpoints while a run is in work.
+    assert found.bytes == trained.bytes + algorithm.bytes + 4 * 60 + (KEPT + 1) * 300
     assert trained.cells() == [
-        "no-gan-quick-seed0", "not started", "100 steps, 4 pairs", "04:25", "1.90kB", "-"
+        "no-gan-quick-seed0", "not started", "100 steps, 4 pairs", "04:25", "1.30kB", "-"
     ]  # fmt: skip
     assert str(found).startswith("2 of 2 runs are left: about 04:47 with 1 at once, and ")
     assert [path.name for path in tmp_path.iterdir()] == [".cache"]
+
+
+def test_checkpoints_that_are_to_stay_count(tmp_path: Path, probed: list[str]) -> None:
+    given = [sweep(tmp_path, [("no-gan", LONG)]),
+             sweep(tmp_path, [("no-gan", override(LONG, {"keep_checkpoints": True}))])]  # fmt: skip
+    goes, stays = (estimate(one, HERE) for one in given)
+    assert stays.rows[0].bytes - goes.rows[0].bytes == KEPT * 300
+    assert stays.bytes == goes.bytes  # while the run is in work
 
 
 def test_checkpoints_are_counted_by_time_where_steps_are_slow(
@@ -131,7 +139,7 @@ def test_a_probe_runs_the_real_command_and_reads_what_it_took(tmp_path: Path) ->
     checkpoint = run.checkpoints / "00000008"
     assert known.checkpoint_bytes == pytest.approx(tree(checkpoint), rel=0.05)
     # What the probe itself kept is told without a rest: two validations, eight pairs, all pictured.
-    assert known.bytes(Work(8, 1, 1, 8, 8)) == pytest.approx(tree(run.path))
+    assert known.bytes(Work(8, 1, 1, 8, 8, 2)) == pytest.approx(tree(run.path))
     assert known.shared_bytes * 8 == pytest.approx(tree(tmp_path / "probe" / "pairs"))
 
 
@@ -172,7 +180,8 @@ def test_a_probe_has_the_share_of_the_machine_that_its_launcher_gives(
     monkeypatch.setattr(module.subprocess, "run", run)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(12)))
-    given = sweep(tmp_path, [("telea", TINY), ("mean-colour", TINY)], "comparison")
+    given = sweep(tmp_path, [("telea", TINY), ("mean-colour", TINY)])
+    given = replace(given, report="comparison")
     estimate(given, HERE)
     found = estimate(given, Launcher("local", 3), processes=2)
     assert found.at_once == 2  # there are no more runs
