@@ -18,6 +18,7 @@ from bench.core.rank import is_first
 if TYPE_CHECKING:
     from bench.registry import Method
     from bench.sweeps.launcher import Launcher
+    from bench.sweeps.slurm import Settings
     from bench.sweeps.sweep import Report, Sweep
 
 
@@ -84,10 +85,16 @@ def carry_out(sweep: Sweep, args: argparse.Namespace) -> int:
     """Make the runs of a sweep, write their report and return the exit code."""
     from bench.core.device import tune_cpu
     from bench.sweeps.launcher import launcher
+    from bench.sweeps.slurm import Settings
 
     how = launcher(args.launcher)
     _check(how, args)
+    slurm = Settings(
+        how.at_once, args.slurm_partition, args.slurm_gpus, args.slurm_time, tuple(args.slurm)
+    )
     tune_cpu()
+    if args.dry_run:
+        return _estimate(sweep, how, args)
     if "RANK" not in os.environ:  # under torchrun the runs prepare themselves, in all processes
         from bench.sweeps.prepare import prepare
 
@@ -98,7 +105,7 @@ def carry_out(sweep: Sweep, args: argparse.Namespace) -> int:
             print(shlex.join(["python", "-m", "bench", *sweep.words(case)]))
         return 0
     if how.kind == "slurm":
-        return _submit(sweep, how, args)
+        return _submit(sweep, slurm, args)
     if is_first():
         sweep.describe()
     if how.kind == "local":
@@ -108,6 +115,16 @@ def carry_out(sweep: Sweep, args: argparse.Namespace) -> int:
     else:
         failed = run_here(sweep, args.redo)
     return sweep_report.write(sweep.folder, failed) if is_first() else 0
+
+
+def _estimate(sweep: Sweep, how: Launcher, args: argparse.Namespace) -> int:
+    """Print what is left of a sweep, and what it will take."""
+    from bench.sweeps.estimate import HEADER, estimate
+    from reports.tables.markdown import table
+
+    found = estimate(sweep, how, args.processes, args.redo)
+    print(f"{table(HEADER, [row.cells() for row in found.rows])}\n\n{found}")
+    return 0
 
 
 def _check(how: Launcher, args: argparse.Namespace) -> None:
@@ -127,13 +144,10 @@ def _check(how: Launcher, args: argparse.Namespace) -> None:
         raise UserError("--slurm and --slurm-...: without effect; use --launcher slurm")
 
 
-def _submit(sweep: Sweep, how: Launcher, args: argparse.Namespace) -> int:
+def _submit(sweep: Sweep, settings: Settings, args: argparse.Namespace) -> int:
     """Submit what is left of a sweep to Slurm, or report it if nothing is."""
-    from bench.sweeps.slurm import Settings, submit
+    from bench.sweeps.slurm import submit
 
-    settings = Settings(
-        how.at_once, args.slurm_partition, args.slurm_gpus, args.slurm_time, tuple(args.slurm)
-    )
     jobs = submit(sweep, settings, args.processes, args.redo)
     sweep.describe(jobs)
     return 0 if any(jobs) else sweep_report.write(sweep.folder)

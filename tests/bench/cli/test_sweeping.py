@@ -177,3 +177,33 @@ def test_clean_tells_what_would_go_before_it_goes(run: Run, tmp_path: Path) -> N
     assert run("clean", tmp_path, "--only", "checkpoints")[1].startswith("nothing to remove")
     assert run("clean", tmp_path, "--only", "cache", "--yes")[0] == 0
     assert not (tmp_path / ".cache").exists()
+
+
+def test_a_dry_run_tells_what_is_left_and_makes_no_run(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.sweeps.estimate.probe", lambda *_: "no such luck")
+    words = ["compare", "--methods", "telea,mean-colour", "--pairs", 1, "--lpips", "off"]
+    code, out, _ = run(*words, "--dry-run", "--out", tmp_path / "runs")
+    assert code == 0 and not list((tmp_path / "runs").glob("*/state.json"))
+    rows = [line.split("|")[1].strip() for line in out.splitlines() if line.startswith("| ")]
+    assert rows == ["run", "telea-quick", "mean-colour-quick"]
+    assert out.count("probe failed: no such luck") == 2 and "2 of 2 runs are left" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--processes", 2], "--processes has no effect with --launcher here"),
+        (["--launcher", "print", "--processes", 2], "--processes has no effect with --launcher"),
+        (["--launcher", "local:2", "--slurm-gpus", 1], "without effect; use --launcher slurm"),
+        (["--slurm", "mem=3G"], "without effect; use --launcher slurm"),
+        (["--launcher", "slurm", "--slurm-time", "soon"], "--slurm-time soon: give minutes"),
+    ],
+)
+def test_options_that_a_launcher_cannot_obey_are_refused(
+    run: Run, tmp_path: Path, words: list[object], expected: str
+) -> None:
+    code, _, err = run("ablate", *words, "--out", tmp_path / "runs")
+    assert code == 2 and expected in err and len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
