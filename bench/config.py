@@ -193,6 +193,9 @@ class Training:
     checkpoint_every: int = option(
         1000, "steps between checkpoints", identity=False, least=1, most=MOST_STEPS
     )
+    tracker: Literal["none", "tensorboard", "wandb", "mlflow", "trackio"] = option(
+        "none", "where the curves of the training are sent as well", identity=False
+    )
     keep_checkpoints: bool = option(
         False, "keep the last two checkpoints of a run that is finished", identity=False
     )

@@ -163,7 +163,7 @@ class RunFolder:
 
     @property
     def tensorboard(self) -> Path:
-        """Folder of the numbers of these tables for TensorBoard, where that is installed."""
+        """Folder of the numbers of these tables for TensorBoard, with `--tracker tensorboard`."""
         return self.path / "tensorboard"
 
     @property

@@ -15,6 +15,8 @@ def environments(slots: int, processes: int) -> list[dict[str, str]]:
     cores = len(os.sched_getaffinity(0))
     usual = {
         "OMP_NUM_THREADS": str(max(1, cores // (slots * processes))),
+        # Threads that spin while they wait stall the runs next to them.
+        "OMP_WAIT_POLICY": "PASSIVE",
         "TQDM_MININTERVAL": "10",  # seconds between two lines of progress in the logs
     }
     gpus = visible_gpus()

@@ -1,22 +1,24 @@
-"""The training log, as CSV files and, where it is installed, for TensorBoard."""
+"""The training log, as CSV files and for a tracker."""
 
 from __future__ import annotations
 
 import csv
-import importlib.util
 import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from bench.core.files import read_json, replacing, write_json, writing
 from bench.core.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from bench.training.tracker import Tracker
 
 
 class TrainingLog:
@@ -25,7 +27,7 @@ class TrainingLog:
     A checkpoint holds a copy of the tables and the running sums, so that those of a resumed run
     read as if it had never stopped. A log that is not `active` writes no tables: of several
     processes, one writes. `average` takes the means of one process and returns those over all;
-    every process calls it.
+    every process calls it. A `tracker` gets the rows too.
     """
 
     def __init__(
@@ -35,22 +37,17 @@ class TrainingLog:
         start: int,
         active: bool = True,
         average: Callable[[Tensor], Tensor] = lambda means: means,
+        tracker: Tracker | None = None,
     ) -> None:
         self.folder, self.terms, self.active, self.average = folder, terms, active, average
         self.sums: dict[str, Tensor] = {}
         self.counts: Counter[str] = Counter()
         self.images = 0
         self.since = time.perf_counter()
-        self.board: Any = None
-        if not active:
-            return
-        if start == 0:
+        self.tracker = tracker
+        if active and start == 0:
             for table in self.tables:
                 table.unlink(missing_ok=True)
-        if importlib.util.find_spec("tensorboard"):
-            from torch.utils.tensorboard import SummaryWriter
-
-            self.board = SummaryWriter(str(folder.tensorboard), purge_step=start)  # type: ignore[no-untyped-call]
 
     @property
     def tables(self) -> list[Path]:
@@ -115,10 +112,9 @@ class TrainingLog:
         lines = [] if path.exists() else [columns]
         with writing(path), path.open("a", newline="", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerows([*lines, [int(row["step"]), *values]])
-        if self.board is not None:
-            for key, value in row.items():
-                if key != "step":
-                    self.board.add_scalar(key, value, int(row["step"]))
+        if self.tracker is not None:
+            sent = {name: value for name, value in row.items() if name != "step"}
+            self.tracker.log(sent, int(row["step"]))
 
     def __enter__(self) -> TrainingLog:
         return self
@@ -129,8 +125,8 @@ class TrainingLog:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.board is not None:
-            self.board.close()
+        if self.tracker is not None:
+            self.tracker.finish()
 
 
 def _running(checkpoint: Path, process: int) -> Path:

@@ -27,6 +27,7 @@ from bench.evaluation.fill import blank, fill
 from bench.networks import weights
 from bench.networks.holes import composite
 from bench.networks.interfaces import TellsScalars
+from bench.training import tracker
 from bench.training.checkpoints import Checkpoints
 from bench.training.learner import Learner
 from bench.training.log import TrainingLog
@@ -47,6 +48,7 @@ class Trainer:
         inputs: Inputs,
         folder: RunFolder,
     ) -> None:
+        tracker.check(config.training.tracker)
         self.config, self.accelerator, self.folder = config, accelerator, folder
         rank, world = accelerator.process_index, accelerator.num_processes
         self.batches = replace(inputs.train, rank=rank, world=world)
@@ -69,7 +71,14 @@ class Trainer:
         process, active = self.accelerator.process_index, self.accelerator.is_main_process
         average = partial(self.accelerator.reduce, reduction="mean")
         with (
-            TrainingLog(self.folder, self.learner.terms, start, active, average) as rows,
+            TrainingLog(
+                self.folder,
+                self.learner.terms,
+                start,
+                active,
+                average,
+                self._tracker(start, active),
+            ) as rows,
             self._heartbeat(start, active) as heartbeat,
             stop_requests() as request,
         ):
@@ -95,6 +104,11 @@ class Trainer:
         if active:
             weights.write(self.folder.weights, self.network)
         self.accelerator.wait_for_everyone()
+
+    def _tracker(self, start: int, active: bool) -> tracker.Tracker | None:
+        if not active:
+            return None
+        return tracker.Tracker(self.config.training.tracker, self.folder, self.config, start)
 
     def _heartbeat(self, start: int, active: bool) -> Heartbeat:
         batch = self.config.training.batch_size

@@ -13,7 +13,8 @@ from bench.sweeps.shares import environments, visible_gpus
 @pytest.fixture(autouse=True)
 def eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)))
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
 
 
@@ -27,11 +28,14 @@ def gpus_of(slots: int, processes: int) -> list[str]:
 def test_cores_are_shared_out(slots: int, processes: int, threads: str) -> None:
     found = environments(slots, processes)
     assert [e["OMP_NUM_THREADS"] for e in found] == [threads] * slots
+    assert {e["OMP_WAIT_POLICY"] for e in found} == {"PASSIVE"}
 
 
 def test_threads_that_the_user_set_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     assert {e["OMP_NUM_THREADS"] for e in environments(2, 1)} == {"5"}
+    assert {e["OMP_WAIT_POLICY"] for e in environments(2, 1)} == {"ACTIVE"}
 
 
 def test_the_rest_of_the_environment_stays(monkeypatch: pytest.MonkeyPatch) -> None:
