@@ -17,7 +17,13 @@ from tqdm import tqdm
 from bench.core.errors import UserError
 from bench.core.files import writing
 from bench.core.heartbeat import STOPPED, Beat
-from bench.core.interrupts import Stopped, StopRequest, stop_requests
+from bench.core.interrupts import (
+    GO_ON_LATER,
+    INTERRUPTED,
+    Stopped,
+    StopRequest,
+    stop_requests,
+)
 from bench.runs.case import Case
 from bench.runs.run import IN_WORK, Run, last_beat
 from bench.sweeps.shares import environments
@@ -220,6 +226,8 @@ class Job:
         """Return why the process failed: its signal, its error, or the last line that it wrote."""
         if code < 0:
             return f"killed by signal {-code}"
+        if code in (INTERRUPTED, GO_ON_LATER):
+            return f"stopped by a signal; {kept(self.run)}"
         try:
             failure = self.run.failure
         except UserError as error:  # a damaged file

@@ -183,6 +183,14 @@ def test_a_silent_failure_and_a_damaged_run_are_told(tmp_path: Path, stub: Stub)
     assert "state.json is damaged" in failed["forward-quick-seed0"]
 
 
+def test_a_run_that_somebody_else_stopped_tells_what_is_kept(tmp_path: Path, stub: Stub) -> None:
+    stub(full="import sys\nprint('python -m bench run')\nsys.exit(75)")
+    sweep = sweep_of(tmp_path, "full")
+    (sweep.cases[0].run.checkpoints / "00000004").mkdir(parents=True)
+    reason = f"stopped by a signal; step 4 is kept; see {log_of(sweep)}"
+    assert launch(sweep, 1) == {"full-quick-seed0": reason}
+
+
 def test_a_process_that_cannot_begin_is_a_failure_of_its_run(tmp_path: Path, stub: Stub) -> None:
     stub()
     sweep = sweep_of(tmp_path, "full", "forward")
