@@ -32,6 +32,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 SchedulerParameters=sched_interval=5
 ReturnToService=2
+MinJobAge=7200
 SlurmctldParameters=preempt_send_user_signal
 SlurmdParameters=config_overrides
 PreemptType=preempt/partition_prio

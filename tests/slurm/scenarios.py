@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,26 +14,20 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from cluster import cluster, queue, slurm, until
 
-from bench.config import override
 from bench.core.heartbeat import read
-from bench.presets import PRESETS
-from bench.registry import find
-from bench.runs.case import Case
 from bench.runs.run import Run
-from bench.sweeps.slurm import Settings, submit
 from bench.sweeps.status import survey
-from bench.sweeps.sweep import Sweep
+from bench.sweeps.sweep import entries, run_of
 
 VARIANTS = ("full", "unlearned", "forward", "no-gan", "sigmoid", "lrelu", "relu", "3x3")
-TINY = {
-    "size": 64, "resize": 88, "width": 4, "depth": 4, "critic_width": 4, "batch_size": 2,
-    "pairs": 2, "validation_pairs": 1, "log_every": 1, "precision": "fp32", "lpips": "off",
-}  # fmt: skip
+TINY = shlex.split(
+    "--size 64 --resize 88 --width 4 --depth 4 --critic-width 4 --batch-size 2 --pairs 2 "
+    "--validation-pairs 1 --log-every 1 --precision fp32 --lpips off"
+)
 """Options of a run of seconds."""
 
 
@@ -41,33 +36,35 @@ class Asked:
     """A sweep that Slurm is asked to make, as often as one likes."""
 
     root: Path
-    methods: Sequence[str]
+    variants: Sequence[str]
     steps: int
 
     @property
-    def sweep(self) -> Sweep:
-        options = {**TINY, "steps": self.steps, "validate_every": self.steps}
-        config = override(PRESETS["quick"], options)
-        methods = [find(name) for name in self.methods]
-        cases = tuple(Case(m, m.relevant(config), self.root) for m in methods)
-        return Sweep(self.root / "ablation", cases)
+    def folder(self) -> Path:
+        return self.root / "ablation"
 
     @property
     def runs(self) -> list[Run]:
-        return [case.run for case in self.sweep.cases]
+        return [run_of(self.folder, entry) for entry in entries(self.folder)]
 
     @property
     def states(self) -> list[str]:
-        """The states of the runs, in the order of the methods."""
-        states = {status.run: status.state for status in survey(self.sweep.folder)}
+        """The states of the runs, in the order of the variants."""
+        states = {status.run: status.state for status in survey(self.folder)}
         return [states[run.name] for run in self.runs]
 
-    def again(self, **settings: Any) -> list[str]:
+    def ablate(self, root: Path, *options: str) -> str:
+        """Carry out the command of the sweep, with its runs in a folder; return what it says."""
+        words = ["--variants", ",".join(self.variants), "--steps", str(self.steps), *TINY, *options]
+        command = [sys.executable, "-m", "bench", "ablate", *words, "--out", str(root)]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stderr
+
+    def again(self, *options: str, launcher: str = "slurm") -> list[str]:
         """Ask for what is left, and return the jobs of the runs."""
         before = time.monotonic()
-        jobs = submit(self.sweep, Settings(**settings))
-        self.sweep.describe(jobs)
-        print(f"asked in {time.monotonic() - before:.1f} s, and got the jobs {jobs}")
+        told = self.ablate(self.root, "--launcher", launcher, *options)
+        jobs = [entry.job for entry in entries(self.folder)]
+        print(f"asked in {time.monotonic() - before:.1f} s, and got the jobs {jobs}: {told}")
         return jobs
 
     def trains(self, number: int, beyond: int = 2) -> bool:
@@ -86,16 +83,15 @@ class Asked:
     def check(self) -> None:
         """Assert that all runs are there, and their report."""
         assert set(self.states) == {"finished"}, self.states
-        assert list(self.sweep.folder.rglob("report.html")), "no report"
+        assert list(self.folder.rglob("report.html")), "no report"
 
     def compare(self) -> None:
         """Assert that the runs are those that nothing disturbs, bit for bit."""
-        other = Asked(self.root / "undisturbed", self.methods, self.steps)
-        for case, run in zip(other.sweep.cases, self.runs, strict=True):
-            words = [sys.executable, "-m", "bench", *other.sweep.words(case)]
-            subprocess.run(words, check=True, capture_output=True)
-            _same_records(run, case.run)
-            assert run.weights.read_bytes() == case.run.weights.read_bytes()
+        self.ablate(self.root / "undisturbed")
+        for run in self.runs:
+            other = Run(self.root / "undisturbed" / run.name)
+            _same_records(run, other)
+            assert run.weights.read_bytes() == other.weights.read_bytes()
             print(f"{run.name}: records and weights are those of an undisturbed run")
 
 
@@ -114,7 +110,7 @@ def restarts(job: str) -> int:
 def array(folder: Path) -> None:
     """All eight variants, two at a time, and then the report."""
     asked, most = Asked(folder, VARIANTS, steps=4), 0
-    jobs = asked.again(at_once=2)
+    jobs = asked.again(launcher="slurm:2")
 
     def over() -> bool:
         nonlocal most
@@ -147,7 +143,7 @@ def preemption(folder: Path) -> None:
 
 def kill(folder: Path) -> None:
     """A worker is killed, a job is cancelled; asking again brings what is left, and no more."""
-    asked = Asked(folder, ("full", "forward"), steps=60)
+    asked = Asked(folder, ("full", "forward"), steps=200)
     _, other = asked.again()
     until(lambda: asked.trains(0) and asked.trains(1), "both train")
     beat = read(asked.runs[0].heartbeat)
@@ -170,7 +166,7 @@ def kill(folder: Path) -> None:
 def time_limit(folder: Path) -> None:
     """A run is longer than its time limit, and is requeued until it is finished."""
     asked = Asked(folder, ("full",), steps=1500)
-    (job,) = asked.again(time="3")
+    (job,) = asked.again("--slurm-time", "3")
     until(asked.finished, "all is over", seconds=3600)
     print(f"requeued {restarts(job)} times")
     assert restarts(job) >= 2
