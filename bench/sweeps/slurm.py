@@ -170,8 +170,17 @@ def _send(executor: submitit.SlurmExecutor, commands: list[list[str]]) -> list[s
     try:
         jobs = executor.submit_array([RequeuedCommand(words) for words in commands])
     except (FailedJobError, FailedSubmissionError) as error:
+        _remove_unsent(executor.folder)
         raise UserError(f"sbatch refused the jobs: {str(error).strip()}") from error
     return [job.job_id for job in jobs]
+
+
+def _remove_unsent(folder: Path) -> None:
+    """Remove what submitit wrote for jobs that got no number."""
+    for pattern in (".submission_file_*.sh", f"{'?' * 32}.pkl"):
+        for file in folder.glob(pattern):
+            if not file.is_symlink():  # as that of a job with a number is
+                file.unlink()
 
 
 def _logs(sweep: Sweep) -> Path:

@@ -63,20 +63,23 @@ def cluster(folder: Path, cpus: int) -> Iterator[None]:
         for name in ("slurmctld", "slurmd")
     ]
     try:
-        until(lambda: "idle" in slurm("sinfo --noheader --format=%T"), "the node is there")
+        until(
+            lambda: "idle" in slurm("sinfo --noheader --format=%T", check=False),
+            "the node is there",
+        )
         yield
     finally:
-        slurm("scancel --user=root")
-        slurm("scancel --user=root --signal=KILL --full")
+        slurm("scancel --user=root --signal=KILL --full", check=False)
+        slurm("scancel --user=root", check=False)
         until(lambda: not queue(), "the queue is empty")
         for daemon in reversed(daemons):
             daemon.terminate()
             daemon.wait()
 
 
-def slurm(command: str) -> str:
-    """Return what one of Slurm's commands prints; what it cannot do it says, and that is all."""
-    return subprocess.run(command.split(), stdout=subprocess.PIPE, text=True, check=False).stdout
+def slurm(command: str, check: bool = True) -> str:
+    """Return what one of Slurm's commands prints; unless told otherwise it must not fail."""
+    return subprocess.run(command.split(), stdout=subprocess.PIPE, text=True, check=check).stdout
 
 
 def queue() -> dict[str, str]:

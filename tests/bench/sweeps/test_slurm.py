@@ -164,11 +164,15 @@ def test_options_that_cannot_work_are_refused(option: str, told: str) -> None:
 
 
 def test_a_refusal_of_sbatch_is_told_in_one_line(tmp_path: Path, scripts: Scripts) -> None:
+    sweep = sweep_of(tmp_path)
+    submit(sweep, Settings())
+    before = set((sweep.folder / "slurm").iterdir())
     program(
         tmp_path / "cluster" / "sbatch", "#!/bin/sh\necho sbatch: no such partition >&2; exit 1"
     )
     with pytest.raises(UserError, match="sbatch refused the jobs: sbatch: no such partition"):
-        submit(sweep_of(tmp_path), Settings())
+        submit(sweep, Settings())
+    assert set((sweep.folder / "slurm").iterdir()) == before  # nothing half written
 
 
 def test_runs_stay_submitted_where_the_report_is_refused(
