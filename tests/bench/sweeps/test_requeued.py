@@ -9,11 +9,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+import psutil
 import pytest
-
-pytest.importorskip("submitit")
+import submitit
 from submitit.local.local import LOCAL_REQUEUE_RETURN_CODE as REQUEUED
 
+from bench.core.heartbeat import read
+from bench.runs.run import Run
 from bench.sweeps.requeued import RequeuedCommand
 
 PARENT = "import pickle, sys; pickle.loads(bytes.fromhex(sys.argv[1]))()"
@@ -107,3 +110,33 @@ def test_a_job_that_was_cancelled_is_not_brought_back(
     )  # fmt: skip
     assert job.wait() == 75
     assert (calls.read_text() if calls.exists() else "") == ("requeue 7_1\n" if requeued else "")
+
+
+@pytest.mark.slow
+def test_submitits_local_executor_makes_runs_one_of_them_preempted(
+    tmp_path: Path, tiny: list[str]
+) -> None:
+    def command(method: str, root: str) -> list[str]:
+        words = ["run", "--variant", method, *tiny, "--steps", "30", "--lpips", "off", "--out"]
+        return [sys.executable, "-m", "bench", *words, str(tmp_path / root)]
+
+    executor = submitit.LocalExecutor(tmp_path / "logs")
+    executor.update_parameters(timeout_min=10)
+    commands = [RequeuedCommand(command(method, "jobs")) for method in ("full", "forward")]
+    jobs = executor.submit_array(commands)
+    run = Run(tmp_path / "jobs" / "full-quick-seed0")
+    until(run.log)
+    beat = read(run.heartbeat)
+    assert beat is not None
+    psutil.Process(beat.pid).parent().send_signal(signal.SIGUSR2)
+    for job in jobs:
+        job.result()
+    assert "Requeued job" in jobs[0].stderr() + jobs[0].stdout()
+    assert "resuming after step" in jobs[0].stderr()
+
+    subprocess.run(command("full", "undisturbed"), check=True)
+    other = Run(tmp_path / "undisturbed" / run.name)
+    assert run.weights.read_bytes() == other.weights.read_bytes()
+    found, expected = (pd.read_csv(r.records).drop(columns="seconds") for r in (run, other))
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    assert Run(tmp_path / "jobs" / "forward-quick-seed0").progress == "finished"

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("submitit")
 from submitit.core.utils import DelayedSubmission
 
 from bench.core.errors import UserError
