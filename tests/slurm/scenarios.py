@@ -62,7 +62,7 @@ class Asked:
     def again(self, *options: str, launcher: str = "slurm") -> list[str]:
         """Ask for what is left, and return the jobs of the runs."""
         before = time.monotonic()
-        *_, told = self.ablate(self.root, "--launcher", launcher, *options).splitlines()
+        told = self.ablate(self.root, "--launcher", launcher, *options)
         jobs = [entry.job for entry in entries(self.folder)]
         print(f"asked in {time.monotonic() - before:.1f} s, and got the jobs {jobs}: {told}")
         return jobs
@@ -77,7 +77,7 @@ class Asked:
         jobs = queue()
         for job, state in jobs.items():
             if state == "PENDING BeginTime":  # for two minutes, before it may begin again
-                slurm(f"scontrol update job={job} StartTime=now", check=False)
+                slurm(f"scontrol update job={job} StartTime=now")
         return not jobs
 
     def check(self) -> None:
