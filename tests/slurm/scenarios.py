@@ -62,7 +62,7 @@ class Asked:
     def again(self, *options: str, launcher: str = "slurm") -> list[str]:
         """Ask for what is left, and return the jobs of the runs."""
         before = time.monotonic()
-        told = self.ablate(self.root, "--launcher", launcher, *options)
+        *_, told = self.ablate(self.root, "--launcher", launcher, *options).splitlines()
         jobs = [entry.job for entry in entries(self.folder)]
         print(f"asked in {time.monotonic() - before:.1f} s, and got the jobs {jobs}: {told}")
         return jobs
