@@ -77,7 +77,7 @@ class Asked:
         jobs = queue()
         for job, state in jobs.items():
             if state == "PENDING BeginTime":  # for two minutes, before it may begin again
-                slurm(f"scontrol update job={job} StartTime=now")
+                slurm(f"scontrol update job={job} StartTime=now", check=False)
         return not jobs
 
     def check(self) -> None:
