@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from bench.core.files import replacing
 from bench.core.run_folder import PairPictures
-from reports.pictures import read_picture
+from reports.pictures import Picture, read_picture
 
 # The backend must be chosen before pyplot is imported; this one needs no display.
 mpl.use("Agg")
@@ -24,6 +24,10 @@ import matplotlib.pyplot as plt
 SIDE, TEXT = 1.75, 0.3
 """Side of a picture, and height of the text below or above it, in inches."""
 """Rule by which `worst_pairs` chooses."""
+SHEET_COLUMNS = 8
+"""Most pictures in a row of a contact sheet."""
+Shown = tuple[Picture, str]
+"""A picture and its caption."""
 
 
 def grid(
@@ -102,6 +106,27 @@ def maps(pictures: Mapping[str, PairPictures], kind: str, path: Path) -> bool:
     _title_columns(axes, ["input", *titles])
     _save(figure, path)
     return True
+
+
+def sheet(rows: Mapping[str, Sequence[Shown]], path: Path) -> None:
+    """Draw a contact sheet: pictures with their captions, each group of `rows` on rows of its own.
+
+    A group of more than SHEET_COLUMNS pictures goes on in the next row.
+    """
+    lines = [
+        shown[first : first + SHEET_COLUMNS]
+        for shown in rows.values()
+        for first in range(0, len(shown), SHEET_COLUMNS)
+    ]
+    figure, axes = _frame(len(lines), max(map(len, lines)), below=1.5 * TEXT, above=0.05)
+    for row, line in zip(axes, lines, strict=True):
+        for axis in row[len(line) :]:
+            axis.set_axis_off()
+        for axis, (pixels, caption) in zip(row, line, strict=False):
+            axis.imshow(pixels)
+            axis.set(xticks=[], yticks=[])
+            axis.set_xlabel(caption, fontsize=8)
+    _save(figure, path)
 
 
 def removal(image: Path, filled: Mapping[str, Path], path: Path) -> None:

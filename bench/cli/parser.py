@@ -21,6 +21,7 @@ from bench.cli import (
     listing,
     options,
     pack,
+    pairs,
     report,
     run,
     speed,
@@ -49,7 +50,7 @@ class Command(Protocol):
 COMMANDS: dict[str, dict[str, Command]] = {
     "train": {"run": run, "ablate": ablate, "compare": compare},
     "measure": {"evaluate": evaluate, "report": report, "pack": pack},
-    "look": {"list": listing, "status": status, "inpaint": inpaint, "study": study},
+    "look": {"list": listing, "status": status, "pairs": pairs, "inpaint": inpaint, "study": study},
     "keep house": {"check": check, "speed": speed, "clean": clean},
 }
 """The commands by purpose, as `--help` groups them."""

@@ -117,3 +117,20 @@ def test_removal_has_no_truth(tmp_path: Path) -> None:
     figures.removal(image, {"full": image, "telea": image}, tmp_path / "out.png")
     width, height = Image.open(tmp_path / "out.png").size
     assert width > 650 and height < 250  # no room around flat pictures
+
+
+def test_a_contact_sheet_breaks_long_groups_and_starts_each_on_a_row(drawn: list[Figure]) -> None:
+    def shown(count: int, level: int) -> list[figures.Shown]:
+        return [(np.full((4, 4, 3), level, np.uint8), f"{level}.{n}") for n in range(count)]
+
+    figures.sheet({"a": shown(10, 1), "b": shown(2, 2)}, Path())
+    (figure,) = drawn
+    rows: dict[float, list[str]] = {}
+    for axis in figure.axes:
+        if axis.images:
+            name = axis.get_xlabel()
+            assert (axis.images[0].get_array() == int(name[0])).all()
+            rows.setdefault(axis.get_subplotspec().rowspan.start, []).append(name)
+    assert rows == {
+        0: [f"1.{n}" for n in range(8)], 1: ["1.8", "1.9"], 2: ["2.0", "2.1"]
+    }  # fmt: skip
