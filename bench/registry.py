@@ -1,4 +1,4 @@
-"""Methods: what a method is, the three kinds there are, and how they are found.
+"""Methods: what a method is, the kinds there are, and how they are found.
 
 A method is defined by one call in a module that lies directly in `variants/` or `baselines/` (of a
 folder there, in its `__init__.py`), or in a module that an installed package names by an entry
@@ -9,8 +9,9 @@ references, `"package.module:attribute"`, so that listing the methods imports no
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bench.config import Config, Model, Objective, Training, flag_of, override
@@ -37,7 +38,7 @@ ONLY_FOR_TRAINING = OBJECTIVE | {
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """One way to fill holes: what all three kinds of methods share.
+    """One way to fill holes: what all kinds of methods share.
 
     Required are `name`, `family`, `summary` and `network`; the rest is optional.
 
@@ -188,6 +189,22 @@ class ImportedWeights(Method):
 
     load: Reference
     """Function that turns a state dict into a network that is ready to fill."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenOutputs(Algorithm):
+    """A method that is known by its outputs alone, which lie in files; it is never registered."""
+
+    network: Reference = "bench.evaluation.outputs:Outputs"
+    files: Sequence[Path]
+    """Output of each test pair, in order."""
+    facts: Mapping[str, Any]
+    """Digest of the files and what they were. A run's identity holds it as `outputs`."""
+
+    def build(self, model: Model) -> nn.Module:
+        """Return the outputs in the place of a network."""
+        outputs: nn.Module = resolve(self.network)(self.files)
+        return outputs
 
 
 REGISTRY: Registry[Method] = Registry("method", ("variants", "baselines"), "lbam_bench.methods")

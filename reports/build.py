@@ -92,8 +92,8 @@ def comparison(runs: Sequence[RunFolder], out: Path, expected: Sequence[Expected
 def everything(runs: Sequence[RunFolder], out: Path) -> str:
     """Write the ablation and the comparison, if there are runs for them; return their tables."""
     names = {m.name for m in discover().values() if m.family == "baseline"}
-    baselines = [run for run in runs if run.method in names]
-    variants = [run for run in runs if run.method not in names]
+    baselines = [run for run in runs if run.method in names or run.outputs]
+    variants = [run for run in runs if run not in baselines]
     parts = [ablation(variants, out / "ablation")] if variants else []
     if baselines:
         # As in Table 1, the reference stands for all variants.
@@ -128,6 +128,7 @@ def _report_group(
     summary, title = summarise(everything_measured), provenance.title(frame, runs)
     known = discover().values()
     algorithms = {method.name for method in known if isinstance(method, Algorithm)}
+    algorithms |= {run.method for run in runs if run.outputs}  # they have no seeds either
     simplest = {method.name for method in floors()}
     compared = paired(frame, first, algorithms, simplest, margins(provenance.margins(runs)))
     ranks = list(average_ranks(frame, simplest))

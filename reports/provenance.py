@@ -152,7 +152,7 @@ def lines(frame: pd.DataFrame, runs: Sequence[RunFolder]) -> Iterator[str]:
         yield (
             f"{run.name}: fingerprint {_fingerprint(run)}, {_budget(run)}"
             f"torch {environment['packages']['torch']}, {environment['device']}, "
-            f"{_commit(environment)}.{_departures(run)}"
+            f"{_commit(environment)}.{_departures(run)}{_outputs(run)}"
         )
 
 
@@ -163,6 +163,21 @@ def _departures(run: RunFolder) -> str:
         return ""
     named = ", ".join(f"{term} {weight:g}" for term, weight in weights.items())
     return f" Its own loss has other weights than published: {named}."
+
+
+def _outputs(run: RunFolder) -> str:
+    """Return sentences on outputs that were made elsewhere: files, and changed known pixels."""
+    facts = run.outputs
+    if not facts:
+        return ""
+    files = ", ".join(f"{count} {kind}" for kind, count in facts["formats"].items())
+    done = ", ".join(f"{count} {what}" for what, count in facts["conversions"].items())
+    return (
+        f" Its outputs come from a folder: {files}{f' ({done})' if done else ''}, digest "
+        f"{facts['digest']}. They changed {facts['known pixels changed']:.1%} of the known pixels, "
+        f"by {facts['known pixels differ by']:.2f} levels in the mean over all of them; the "
+        "composite has the true ones."
+    )
 
 
 def _mask_families(run: RunFolder) -> Iterator[str]:
@@ -202,7 +217,7 @@ def _budget(run: RunFolder) -> str:
     if not config:
         return ""
     if not run.trained:
-        return f"preset {config['preset']}, not trained, "
+        return f"preset {config['preset']}, not trained{' here' if run.outputs else ''}, "
     training = config["training"]
     length = f"{training['steps']} steps" if training["steps"] else f"{training['epochs']} epochs"
     changed = presets.changes(from_dict(config))

@@ -20,7 +20,7 @@ EXAMPLES = """examples:
   python -m bench pairs export --to pairs --manifest runs/forward-quick-seed0/manifest.json
   python -m bench pairs show --to pairs.png --preset small
 """
-NOT_REPEATED = ("pairs", "manifest", "cache", "rehash")
+NOT_REPEATED = ("pairs", "validation_pairs", "ratio", "manifest", "cache", "rehash")
 """Options of an export that the command which measures its outputs does not need."""
 
 HOLE = (255, 0, 255)

@@ -99,10 +99,14 @@ def _pictured(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
 
 
 def _to_fill(runs: Sequence[Run]) -> list[Run]:
-    """Return the first run of each method, which stands for all seeds; it must have its weights."""
+    """Return the first run of each method, which stands for all seeds; it must have its weights.
+
+    Outputs from a folder fill nothing else.
+    """
     first: dict[str, Run] = {}
     for run in runs:
-        first.setdefault(run.method, run)
+        if not run.outputs:
+            first.setdefault(run.method, run)
     for run in first.values():
         if run.trained and not run.weights.exists():
             raise UserError(f"{run.name} has no weights to fill --image; use `pack --weights`")

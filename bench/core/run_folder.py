@@ -22,7 +22,7 @@ SHARED = ("input", "truth")
 """Pictures that are the same in every run on the same test pairs."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """Names of methods and pictures: they are parts of paths, and must not lead out of a folder."""
-NOT_SETTINGS = ("method", "code", "departures", "training.seed")
+NOT_SETTINGS = ("method", "code", "outputs", "departures", "training.seed")
 """Parts of an identity in which runs may differ and still stand in one table."""
 
 
@@ -239,6 +239,15 @@ class RunFolder:
         return not {"training images", "weights"}.isdisjoint(self.read_identity())
 
     @property
+    def outputs(self) -> dict[str, Any]:
+        """Digest and facts of outputs that were made elsewhere; empty for a run of a method."""
+        found: dict[str, Any] = self.read_identity().get("outputs", {})
+        return found
+
+    @property
     def settings(self) -> dict[str, Any]:
-        """The identity without method, code and seed; runs that agree in it can be compared."""
+        """The identity without what a run is one of: method, code or outputs, and seed.
+
+        Runs that agree in it can be compared.
+        """
         return {k: v for k, v in self.read_identity().items() if k not in NOT_SETTINGS}

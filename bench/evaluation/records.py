@@ -33,7 +33,7 @@ COLUMNS = {
 }
 """Types of the columns; a row belongs to one test pair, metric and region. `value` is empty where
 it could not be measured, and `note` says why. `seconds` is the time of the method's forward pass
-per image."""
+per image, empty for outputs that were made elsewhere."""
 TEXTS = [name for name, kind in COLUMNS.items() if kind == "str"]
 """Columns of text, which `read` returns as categories in the order of their texts."""
 
@@ -64,7 +64,7 @@ def _read_one(path: Path) -> pd.DataFrame:
             path,
             dtype=COLUMNS,
             keep_default_na=False,  # An image may be called "NA"; only an empty value is missing.
-            na_values={"value": [""]},
+            na_values={"value": [""], "seconds": [""]},
             float_precision="round_trip",
         )
     except FileNotFoundError as error:

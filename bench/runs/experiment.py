@@ -23,7 +23,7 @@ from bench.core.references import resolve
 from bench.core.run_folder import RunFolder
 from bench.data.inputs import Inputs
 from bench.networks import weights
-from bench.registry import Algorithm, ImportedWeights, Method, TrainedNetwork
+from bench.registry import Algorithm, GivenOutputs, ImportedWeights, Method, TrainedNetwork
 from bench.runs.case import Case
 from bench.runs.environment import environment
 from bench.runs.identity import fingerprint, measurement, method_code, relevant_options
@@ -162,6 +162,8 @@ class Experiment(Case):
             **measurement(self.config, metrics, bench.references),
             **relevant_options(self.method, self.config),
         }
+        if isinstance(self.method, GivenOutputs):
+            return {**identity, "outputs": self.method.facts}
         if not isinstance(self.method, TrainedNetwork):
             return identity
         return {
@@ -256,6 +258,11 @@ def load_run(run: Run) -> tuple[Method, Config]:
     if run.progress == "absent":
         raise UserError(f"{run.path} is not a run; give a folder that `bench run` made")
     run.check(DESCRIPTION.__contains__)
+    if run.outputs:
+        raise UserError(
+            f"{run.path} has outputs from a folder and no network; `evaluate --outputs` with the "
+            "same folder makes its pictures again"
+        )
     try:
         config = from_dict(read_json(run.config))
     except UserError as error:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from bench.cli.parser import build_parser
 from bench.data.pairs import Manifest
 from reports import figures
 from tests.bench.conftest import Run
@@ -29,6 +31,21 @@ def test_exported_pairs_are_those_of_a_run_with_the_same_options(run: Run, tmp_p
     assert run("pairs", "export", "--to", again, *words)[0] == 0
     assert Manifest.read(again / "pairs.json") == Manifest.read(of_run)
     assert "(replaced)" in run("pairs", "export", "--to", again, *words, "--truth")[1]
+
+
+def test_the_readme_has_the_command_with_the_same_data(run: Run, tmp_path: Path) -> None:
+    to = tmp_path / "my pairs"
+    words = [*DATA, "--ratio", 0.1, 0.3, "--test-masks", "boxes", "--out", tmp_path]
+    assert run("pairs", "export", "--to", to, *words)[0] == 0
+    command = next(
+        line
+        for line in (to / "README.md").read_text().splitlines()
+        if line.startswith("python -m bench evaluate")
+    )
+    args = build_parser()[0].parse_args(shlex.split(command)[3:])
+    assert (args.set_size, args.set_resize, args.set_test_masks) == (64, 88, "boxes")
+    assert args.set_manifest == str(to / "pairs.json")
+    assert not hasattr(args, "set_ratio")  # it is without effect on outputs, and refused there
 
 
 def test_show_draws_a_bounded_number_of_each_bucket(
