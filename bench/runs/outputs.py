@@ -14,6 +14,7 @@ from tqdm import tqdm
 from bench.config import Config
 from bench.core import sums
 from bench.core.errors import UserError
+from bench.core.run_folder import NAME
 from bench.data.pairs import FrozenPairs
 from bench.evaluation import outputs
 from bench.evaluation.known_pixels import UNLIKE, Comparison, compare
@@ -31,6 +32,10 @@ def evaluate(
     outputs under its name need `redo`. A name that a method has, and pictures that cannot be the
     outputs for the pairs, are a `UserError`.
     """
+    if not NAME.fullmatch(name):
+        raise UserError(
+            f"--name {name}: use letters, digits, '.', '_' and '-', since it names folders of runs"
+        )
     if name in discover():
         raise UserError(f"--name {name}: a method of the suite has this name; choose another")
     pairs = inputs_of(config, root).test

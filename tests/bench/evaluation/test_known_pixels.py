@@ -41,7 +41,8 @@ def greyed(image: Pixels) -> Pixels:
 def test_a_right_output_alarms_nobody(image: Pixels, change: Callable[[Pixels], Pixels]) -> None:
     found = compare(change(filled(image)), image, MASK)
     assert found.mistake == "" and found.hole_colour is None
-    assert found.likeness > 0.2  # noise on a dark picture leaves no more; the median counts
+    if image.max() > 100:  # noise hides a dark picture; the median over all outputs counts
+        assert found.likeness > 0.5
 
 
 @pytest.mark.parametrize(
