@@ -18,10 +18,10 @@ from bench.core.errors import MissingWeightsError
 from bench.data.pairs import FrozenPairs
 from bench.evaluation.album import Album
 from bench.evaluation.fill import blank, fill
+from bench.evaluation.given import Given
 from bench.evaluation.metrics.metric import Metric, MetricFunction, Region, all_metrics
 from bench.evaluation.metrics.pixelwise import RANGE, quantise
 from bench.evaluation.metrics.psnr import psnr
-from bench.evaluation.outputs import Outputs
 from bench.networks.compiled import Compiled
 from bench.networks.holes import composite
 from bench.networks.layers import to_device
@@ -203,7 +203,7 @@ def _timed(
 
     How long outputs took that were made elsewhere is not known: NaN.
     """
-    if isinstance(network, Outputs):
+    if isinstance(network, Given):
         return network.of(indices).to(image.device), math.nan
     start = time.perf_counter()
     output = fill(network, image, mask)

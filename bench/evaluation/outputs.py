@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,30 +10,30 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from PIL import ExifTags, Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench.core.errors import UserError
-from bench.data.export import stem
 from bench.data.images.decode import SUFFIXES, Pixels, open_image, to_rgb
+from bench.evaluation.given import Given
 
 log = logging.getLogger(__name__)
-NAMED = re.compile(r"(\d{5,})(_mask)?")
-"""Stems of outputs: the number of the pair as exported, and what LaMa's `predict.py` adds."""
+OF_LAMA = "_mask"
+"""What LaMa's `predict.py` adds to the name of an image: it names its output by the mask."""
 LOSSLESS = ("PNG", "BMP")
 """Formats that keep every pixel as the program wrote it."""
 NAMES_TOLD = 3
 """Names in a message about many files."""
 
 
-class Outputs(nn.Module):
-    """Outputs in the place of a network: the evaluator asks for pairs by their numbers."""
+class Outputs(Given):
+    """Outputs that lie in files, one for each test pair."""
 
     def __init__(self, files: Sequence[Path]) -> None:
         super().__init__()
         self.files = files
 
     def of(self, pairs: Sequence[int]) -> Tensor:
-        """Return the outputs [B,3,S,S] in [0,1] of some pairs, in whole steps of 1/255."""
+        """Return the outputs [B,3,S,S] of some pairs, in whole steps of 1/255."""
         pixels = np.stack([read(self.files[pair]).pixels for pair in pairs])
         return torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255
 
@@ -49,32 +48,35 @@ class Output(NamedTuple):
     """What was done to get RGB with 8 bits, such as `grey to RGB`."""
 
 
-def find(folder: Path, pairs: int) -> list[Path]:
-    """Return the picture of each pair, `00012.png` or `00012_mask.png`, in order.
+def find(folder: Path, stems: Sequence[str]) -> list[Path]:
+    """Return the picture of each pair by the stem of its name, such as `00012`, in order.
 
-    A picture that is missing or there twice is a `UserError`. Other files are told of.
+    `00012_mask.png` stands for it as well. A picture that is missing or there twice is a
+    `UserError`. Other files are told of.
     """
     if not folder.is_dir():
         raise UserError(f"no folder {folder}; give --outputs the folder of filled pictures")
-    found: dict[int, Path] = {}
-    others = []
+    found: dict[str, Path] = {}
+    others, known = [], set(stems)
     for path in sorted(folder.glob("[!.]*")):  # hidden files are no business of ours
-        number = _number(path)
-        if number is None or number >= pairs:
+        stem = path.stem.removesuffix(OF_LAMA)
+        if stem not in known or path.suffix.lower() not in SUFFIXES:
             others.append(path.name)
-        elif number in found:
+        elif stem in found:
             raise UserError(
-                f"{folder} has two pictures of pair {number}, {found[number].name} and "
-                f"{path.name}; remove one"
+                f"{folder} has two pictures of one pair, {found[stem].name} and {path.name}; "
+                "remove one"
             )
         else:
-            found[number] = path
-    missing = [f"{stem(number)}.png" for number in range(pairs) if number not in found]
+            found[stem] = path
+    missing = [f"{stem}.png" for stem in stems if stem not in found]
     if missing:
-        raise UserError(f"{folder} lacks {_listed(missing)} of {pairs} pictures; nothing measured")
+        raise UserError(
+            f"{folder} lacks {_listed(missing)} of {len(stems)} pictures; nothing measured"
+        )
     if others:
         log.warning("%s: left out, since no pair has their names: %s", folder, _listed(others))
-    return [found[number] for number in range(pairs)]
+    return [found[stem] for stem in stems]
 
 
 def read(path: Path) -> Output:
@@ -102,14 +104,6 @@ def check_file(path: Path, output: Output, size: int, lossy: bool) -> None:
             f"{path} is {output.format}, which may have lost detail; save PNG, or measure it as it "
             "is with --lossy"
         )
-
-
-def _number(path: Path) -> int | None:
-    """Return the number of the pair that a file is the output of, by its name."""
-    match = NAMED.fullmatch(path.stem)
-    if match is None or path.suffix.lower() not in SUFFIXES or stem(int(match[1])) != match[1]:
-        return None
-    return int(match[1])
 
 
 def _conversions(path: Path, picture: Image.Image, turned: bool) -> Iterator[str]:

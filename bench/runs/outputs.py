@@ -15,6 +15,7 @@ from bench.config import Config
 from bench.core import sums
 from bench.core.errors import UserError
 from bench.core.run_folder import NAME
+from bench.data.export import stem
 from bench.data.pairs import FrozenPairs
 from bench.evaluation import outputs
 from bench.evaluation.known_pixels import UNLIKE, Comparison, compare
@@ -49,7 +50,7 @@ def given(name: str, folder: Path, pairs: FrozenPairs, lossy: bool) -> GivenOutp
 
     What cannot be right is a `UserError`: a missing picture, another size, a mistake in saving.
     """
-    files = outputs.find(folder, len(pairs))
+    files = outputs.find(folder, [stem(number) for number in range(len(pairs))])
     compared, kinds, conversions = [], Counter[str](), Counter[str]()
     for number, file in enumerate(tqdm(files, desc="check outputs", unit="img")):
         output = outputs.read(file)

@@ -90,6 +90,40 @@ def test_a_setting_that_does_not_concern_a_method_keeps_no_run_apart(tmp_path: P
     assert list(provenance.groups([full, pconv, other]).values()) == [[full, pconv], [pconv, other]]
 
 
+def given_outputs(root: Path, method: str, digest: str = "d", **asked: object) -> RunFolder:
+    """A run of outputs that were made elsewhere."""
+    facts = {
+        "digest": digest, "formats": {"JPEG": 1, "PNG": 7}, "conversions": {"grey to RGB": 2},
+        "known pixels changed": 0.125, "known pixels differ by": 1.5,
+    }  # fmt: skip
+    return write_run(root, method, trained=False, outputs=facts, **asked)
+
+
+def test_given_outputs_stand_beside_all_that_were_measured_alike(tmp_path: Path) -> None:
+    first, second = write_run(tmp_path, "full"), write_run(tmp_path, "full", **{"training.lr": 0.5})
+    telea = write_run(tmp_path, "telea", trained=False)
+    mine, yours = given_outputs(tmp_path, "mine"), given_outputs(tmp_path, "yours", "e")
+    elsewhere = given_outputs(tmp_path, "other", **{"test pairs": "q"})
+    runs = [telea, first, second, mine, yours, elsewhere]
+    assert list(provenance.groups(runs).values()) == [
+        [first, telea, mine, yours], [second, telea, mine, yours], [elsewhere]
+    ]  # fmt: skip
+
+
+def test_given_outputs_are_compared_with_each_seed_of_the_reference(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, "full", seed) for seed in (0, 1)]
+    runs.append(given_outputs(tmp_path, "mine"))
+    text = build.everything(runs, tmp_path / "report")
+    (differences,) = (tmp_path / "report" / "comparison").glob("*/differences.csv")
+    assert set(pd.read_csv(differences).query("method == 'mine'")["seeds"]) == {2}
+    assert "preset quick, not trained here, " in text
+    assert "a folder: 1 JPEG, 7 PNG (2 grey to RGB), digest d. They changed 12.5% of the" in text
+    assert "by 1.50 levels" in text
+    # Variants alone are in the ablation.
+    (ablation,) = (tmp_path / "report" / "ablation").glob("*/metrics.csv")
+    assert set(pd.read_csv(ablation)["method"]) == {"full"}
+
+
 def environment(run: RunFolder, **values: object) -> None:
     """Change a run's environment."""
     write_json(run.environment, read_json(run.environment) | values)

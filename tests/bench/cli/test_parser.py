@@ -28,7 +28,8 @@ def parsed(command: str) -> Namespace:
 @pytest.mark.parametrize("command", EXAMPLES)
 def test_the_examples_of_the_help_are_understood(command: str) -> None:
     options = vars(parsed(command))
-    named = [options.get(key) for key in ("variant", "baseline", "name")]
+    keys = ("variant", "baseline", *(["name"] if " check " in command else []))
+    named = [options.get(key) for key in keys]
     named += (options.get("variants") or options.get("methods") or "").split(",")
     for name in filter(None, named):
         find(name)

@@ -12,7 +12,7 @@ from bench.core.run_folder import PairPictures, RunFolder
 def test_every_file_has_a_path_of_its_own(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     kinds = (name for name, value in vars(RunFolder).items() if isinstance(value, property))
-    readers = {"name", "method", "trained", "settings", "pictures", "results", "lock"}
+    readers = {"name", "method", "trained", "settings", "outputs", "pictures", "results", "lock"}
     paths = [getattr(folder, name) for name in kinds if name not in readers]
     assert len(set(paths)) == len(paths) > 10
     assert all(path.parent == tmp_path for path in paths)

@@ -16,6 +16,8 @@ from bench.evaluation.outputs import Outputs, check_file, find, read
 
 PIXELS = np.random.default_rng(3).integers(0, 256, (16, 16, 3), np.uint8)
 
+STEMS = [f"{number:05d}" for number in range(9)]
+
 
 def touch(folder: Path, *names: str) -> Path:
     for name in names:
@@ -25,37 +27,37 @@ def touch(folder: Path, *names: str) -> Path:
 
 def test_outputs_are_found_by_number_in_the_names_that_programs_give(tmp_path: Path) -> None:
     touch(tmp_path, "00002.png", "00000.png", "00001_mask.png")
-    names = [path.name for path in find(tmp_path, 3)]
+    names = [path.name for path in find(tmp_path, STEMS[:3])]
     assert names == ["00000.png", "00001_mask.png", "00002.png"]
 
 
 def test_what_is_missing_is_listed_by_name(tmp_path: Path) -> None:
     touch(tmp_path, "00001.png")
     with pytest.raises(UserError) as told:
-        find(tmp_path, 3)
+        find(tmp_path, STEMS[:3])
     assert "lacks 00000.png, 00002.png of 3 pictures; nothing measured" in str(told.value)
     with pytest.raises(UserError) as told:
-        find(tmp_path, 9)
+        find(tmp_path, STEMS[:9])
     assert "lacks 00000.png, 00002.png, 00003.png and 5 more (8) of 9" in str(told.value)
     with pytest.raises(UserError, match=r"no folder .*nowhere"):
-        find(tmp_path / "nowhere", 3)
+        find(tmp_path / "nowhere", STEMS)
 
 
 def test_a_pair_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     for name in ("00000_mask.png", "00000.jpg"):
         touch(tmp_path, "00000.png", name)
-        with pytest.raises(UserError, match=r"two pictures of pair 0, .* remove one"):
-            find(tmp_path, 1)
+        with pytest.raises(UserError, match=r"two pictures of one pair, .* remove one"):
+            find(tmp_path, STEMS[:1])
         (tmp_path / name).unlink()
 
 
 def test_other_files_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     touch(tmp_path, "00000.png", "00001.png", "00000.txt", "mask.png", ".hidden.png")
     with caplog.at_level(logging.WARNING):
-        assert [path.name for path in find(tmp_path, 1)] == ["00000.png"]
+        assert [path.name for path in find(tmp_path, STEMS[:1])] == ["00000.png"]
     assert "no pair has their names: 00000.txt, 00001.png, mask.png\n" in caplog.text
     touch(tmp_path, "000000.png")  # a sixth digit is for pairs that need them
-    find(tmp_path, 1)
+    find(tmp_path, STEMS[:1])
     assert "00000.txt, 000000.png, 00001.png and 1 more (4)" in caplog.text
 
 
