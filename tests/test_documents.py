@@ -105,7 +105,9 @@ COMMANDS = sorted(
     {
         command.strip().removeprefix("python -m bench")
         for path in DOCUMENTS
-        for command in re.findall(r"[`\n](python -m bench [^`\n]+)", path.read_text())
+        for command in re.findall(
+            r"[`\n](python -m bench [^`\n]+)", path.read_text().replace("\\\n", "")
+        )
         if not re.search(r"NAME|\.\.\.|COMMAND", command)
     }
 )
