@@ -104,10 +104,10 @@ def carry_out(sweep: Sweep, args: argparse.Namespace) -> int:
         for case in sweep.cases:
             print(shlex.join(["python", "-m", "bench", *sweep.words(case)]))
         return 0
-    if how.kind == "slurm":
-        return _submit(sweep, slurm, args)
     if is_first():
         sweep.describe()
+    if how.kind == "slurm":
+        return _submit(sweep, slurm, args)
     if how.kind == "local":
         from bench.sweeps import local
 
