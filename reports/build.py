@@ -18,7 +18,7 @@ from reports import figures, plots, provenance
 from reports.analysis.differences import comparison_note, paired
 from reports.analysis.quality import smooth_curves
 from reports.analysis.ranks import Ranks, agreement, average_ranks
-from reports.analysis.summary import summarise
+from reports.analysis.summary import summarise, summarise_families
 from reports.analysis.units import UNIT
 from reports.expected import Expected, missing_in, rows
 from reports.expected import notes as missing_notes
@@ -30,7 +30,7 @@ from reports.style import colour
 from reports.tables import formats
 from reports.tables.costs import cost_table
 from reports.tables.formats import Table
-from reports.tables.metrics import by_bucket, differences
+from reports.tables.metrics import by_bucket, by_family, differences
 from reports.tables.ranks import agreement_table, rank_table
 
 INSIDE = ("unlearned", "forward", "full")
@@ -143,6 +143,7 @@ def _report_group(
     lines = [*provenance.lines(frame, runs), comparison_note(first)]
     kinds = {
         "metrics": by_bucket(summary, numbers, methods),
+        "families": by_family(summarise_families(frame)),
         "differences": differences(compared, first),
         "ranks": rank_table(ranks),
         "agreement": agreement_table(agreement(summary, paper.numbers)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from bench.data.masks.family import family_of
 from reports.analysis.crossed import mean_of
 from reports.analysis.units import Block, blocks, by_image, complete
 
@@ -41,6 +42,17 @@ def summarise(records: pd.DataFrame) -> pd.DataFrame:
     place = {method: number for number, method in enumerate(methods)}
     # By method first, as tables have it; metrics and buckets keep their order.
     return frame.iloc[frame["method"].map(place).argsort(kind="stable")].reset_index(drop=True)
+
+
+def summarise_families(records: pd.DataFrame) -> pd.DataFrame:
+    """Return what `summarise` does, with mask families in the place of buckets.
+
+    There are no rows where all masks are of one family, or of one mix whose parts nobody recorded.
+    """
+    families = records["mask"].map(family_of)
+    if families.nunique() < 2:
+        return pd.DataFrame(columns=COLUMNS)
+    return summarise(records.assign(bucket=families.astype(str)))
 
 
 def interval_note(part: pd.DataFrame) -> str:

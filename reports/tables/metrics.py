@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -43,6 +44,12 @@ def by_bucket(
             rows = [method for method in methods if method in own] or _unique(part["method"])
             tables.append(_metric_table(part, metric, region, paper, rows))
     return tables
+
+
+def by_family(summary: pd.DataFrame) -> list[Table]:
+    """Return one table per metric with the mask families of `summarise_families` in columns."""
+    tables = by_bucket(summary)
+    return [replace(table, title=f"{table.title}, by mask family") for table in tables]
 
 
 def differences(comparisons: pd.DataFrame, reference: str) -> list[Table]:

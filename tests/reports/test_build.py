@@ -241,6 +241,23 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_mask_families_have_tables_where_there_are_several(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, method) for method in ("full", "forward")]
+    alike = build.ablation(runs, tmp_path / "alike")
+    assert "by mask family" not in alike
+    for run in runs:
+        frame = pd.read_csv(run.records)
+        mask = frame["pair"].map(lambda pair: ("a.png", "shapes/test/0/1/3")[pair % 2])
+        frame.assign(mask=mask).to_csv(run.records, index=False)
+    text = build.ablation(runs, tmp_path / "out")
+    assert "**PSNR, dB (higher is better), composite, by mask family**" in text
+    assert "| files n=4" in text and "| shapes n=4" in text
+    (folder,) = (tmp_path / "out").iterdir()
+    assert (folder / "families.csv").exists() and "by mask family" in (
+        folder / "report.html"
+    ).read_text(encoding="utf-8")
+
+
 def test_missing_runs_have_rows_and_notes(tmp_path: Path) -> None:
     full = [write_run(tmp_path, "full", seed) for seed in (0, 1)]
     relu = write_run(tmp_path, "relu")

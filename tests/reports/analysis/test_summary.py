@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from reports.analysis.summary import interval_note, summarise
+from reports.analysis.summary import interval_note, summarise, summarise_families
 from reports.analysis.units import ALL
 
 ROW = {
@@ -168,3 +168,31 @@ def test_the_note_says_over_how_much_the_intervals_are() -> None:
     rows = [*values(20.0, 30.0, 40.0), *values(20.0, 30.0, 40.0, seed=1)]
     several = summarise(frame(*rows, *values(1.0, 2.0, 3.0, method="other")))
     assert interval_note(several).startswith("± is a 95 % interval over 3 images and 1-2 seeds;")
+
+
+def test_families_stand_in_the_place_of_buckets_with_the_statistics_of_their_pairs() -> None:
+    """Against a plain mean over the images of each family's pairs."""
+    rng = np.random.default_rng(1)
+    masks = ["shapes/test/0/1/3", "shapes/test/0/2/4", "00123.png", "strokes/test/0/1/0"]
+    rows = [
+        {
+            "pair": pair, "image": f"i{pair % 3}", "mask": masks[pair % 4],
+            "bucket": ("(0.1, 0.2]", "(0.2, 0.3]")[pair % 2], "value": rng.normal(25, 3),
+        }
+        for pair in range(24)
+    ]  # fmt: skip
+    records = frame(*rows)
+    found = summarise_families(records).set_index("bucket")
+    assert list(found.index) == ["shapes", "files", "strokes", ALL]
+    family = records["mask"].str.partition("/")[0].replace("00123.png", "files")
+    for name, part in records.groupby(family):
+        expected = part.groupby("image")["value"].mean()
+        assert found.loc[str(name), "mean"] == pytest.approx(expected.mean())
+        assert (found.loc[str(name), "n"], found.loc[str(name), "images"]) == (len(part), 3)
+    # As the records are read: texts are categories.
+    kinds = records.astype({"mask": "category", "bucket": "category", "image": "category"})
+    pd.testing.assert_frame_equal(summarise_families(kinds), summarise_families(records))
+
+
+def test_one_family_needs_no_rows() -> None:
+    assert summarise_families(frame(*values(20.0, 21.0, mask="shapes,strokes/test/0/1/3"))).empty
