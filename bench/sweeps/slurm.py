@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+import shutil
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,6 +105,7 @@ def submit(sweep: Sweep, settings: Settings, processes: int = 1, redo: bool = Fa
     left = _left(sweep, redo)
     if not left:
         return [""] * len(sweep.cases)
+    require()
     ends = ["--redo"] if redo else []
     commands = [command([*sweep.words(case), *ends], processes) for case in left]
     jobs = _send(_executor(sweep, settings, "singleton"), commands)
@@ -121,6 +124,17 @@ def submit(sweep: Sweep, settings: Settings, processes: int = 1, redo: bool = Fa
     return [numbers.get(case.run.name, "") for case in sweep.cases]
 
 
+def require() -> None:
+    """Raise a `UserError` where submitit or Slurm is missing."""
+    if find_spec("submitit") is None:
+        raise UserError("--launcher slurm needs submitit: `python -m pip install submitit`")
+    for program in ("sbatch", "srun"):
+        if shutil.which(program) is None:
+            raise UserError(
+                f"--launcher slurm: there is no {program} here; use a machine of the cluster"
+            )
+
+
 def _left(sweep: Sweep, redo: bool) -> list[Case]:
     """Return the cases for which there is something to do, and nobody does it."""
     sweep.folder.mkdir(parents=True, exist_ok=True)
@@ -133,18 +147,9 @@ def _executor(
     sweep: Sweep, settings: Settings, dependency: str, end: str = ""
 ) -> submitit.SlurmExecutor:
     """Return what submits jobs that wait for a dependency; `end` is the end of their name."""
-    try:
-        import submitit
-    except ImportError as error:
-        raise UserError(
-            "--launcher slurm needs submitit: `python -m pip install submitit`"
-        ) from error
-    try:
-        executor = submitit.SlurmExecutor(_logs(sweep))
-    except RuntimeError as error:
-        raise UserError(
-            "--launcher slurm: there is no srun here; use a machine of the cluster"
-        ) from error
+    import submitit
+
+    executor = submitit.SlurmExecutor(_logs(sweep))
     options = settings.sbatch
     cpus = options.get("cpus-per-task")
     executor.update_parameters(

@@ -1,12 +1,10 @@
 """Submission, with programs in the place of Slurm's; `tests/slurm/run` has a real one."""
 
-import builtins
 import os
 import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from submitit.core.utils import DelayedSubmission
@@ -184,20 +182,13 @@ def test_runs_stay_submitted_where_the_report_is_refused(
 
 def test_a_machine_without_slurm_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(UserError, match="there is no srun here"):
+    with pytest.raises(UserError, match="there is no sbatch here"):
         submit(sweep_of(tmp_path), Settings())
 
 
 def test_without_submitit_one_line_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = builtins.__import__
-
-    def missing(name: str, *rest: Any, **more: Any) -> Any:
-        if name == "submitit":
-            raise ImportError
-        return found(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", missing)
+    monkeypatch.setattr("bench.sweeps.slurm.find_spec", lambda name: None)
     with pytest.raises(UserError, match="pip install submitit"):
         submit(sweep_of(tmp_path), Settings())
