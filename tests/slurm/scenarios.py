@@ -164,7 +164,7 @@ def kill(folder: Path) -> None:
 
 def time_limit(folder: Path) -> None:
     """A run is longer than its time limit, and is requeued until it is finished."""
-    asked = Asked(folder, ("full",), steps=1500)
+    asked = Asked(folder, ("full",), steps=3000)
     (job,) = asked.again("--slurm-time", "3")
     until(asked.finished, "all is over", seconds=3600)
     print(f"requeued {restarts(job)} times")
