@@ -21,9 +21,8 @@ OPPOSITE = -0.5
 """Correlation below which values run against each other."""
 UNLIKE = 0.5
 """Median correlation, over all outputs, below which they cannot be fillings of their inputs."""
-BETTER, LEAST_GAIN = 0.5, 4.0
-"""Share of the mean squared error that a clearly better fit may have at most, and its least gain
-in levels squared: the error of exchanged channels is as small in a nearly grey picture."""
+BETTER = 0.5
+"""Share of the mean squared error that a clearly better fit may have at most."""
 NEAR = 16.0
 """Root of the mean squared error, levels, up to which a picture without contrast is near a plain
 input: strong JPEG makes one colour of a sky."""
@@ -84,7 +83,7 @@ def _mistake(output: Pixels, out: Values, true: Values) -> str:
     if not fits:
         return ""
     words, least = min(fits.items(), key=lambda fit: fit[1])
-    return words if least < BETTER * error and error - least > LEAST_GAIN else ""
+    return words if least < BETTER * error else ""
 
 
 def _error(out: Values, true: Values) -> float:

@@ -70,6 +70,14 @@ def test_exchanged_channels_are_told_where_there_is_colour() -> None:
     assert compare(255 - filled(CAT), CAT, MASK).mistake == "is inverted"
 
 
+def test_a_tint_is_no_exchange_of_channels_though_these_would_fit_better() -> None:
+    cold = (GREY // 2 + np.array([0, 0, 20])).astype(np.uint8)
+    cold[::2, :, 2] += 4  # or its red and blue would differ by one number
+    red = (cold + np.array([20, 0, -20])).astype(np.uint8)
+    assert np.square(red[..., ::-1] - 1.0 * cold).mean() < np.square(red - 1.0 * cold).mean() / 2
+    assert compare(red, cold, MASK).mistake == ""
+
+
 def test_a_plain_picture_may_have_one_colour_and_a_black_one_may_be_black() -> None:
     sky = np.full_like(CAT, 200) + STREAM.integers(0, 4, CAT.shape, np.uint8)
     assert compare(np.full_like(sky, 201), sky, MASK).mistake == ""  # as strong JPEG makes it
