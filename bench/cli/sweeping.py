@@ -139,6 +139,10 @@ def _check(how: Launcher, args: argparse.Namespace) -> None:
             f"--processes has no effect with --launcher {how.kind}; use local:N or slurm, or start "
             "the command by torchrun"
         )
+    if how.kind == "slurm" and not args.dry_run:
+        from bench.sweeps.slurm import require
+
+        require()
     given = [args.slurm_partition, args.slurm_gpus, args.slurm_time, args.slurm]
     if any(given) and how.kind != "slurm":
         raise UserError("--slurm and --slurm-...: without effect; use --launcher slurm")

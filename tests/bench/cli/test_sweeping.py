@@ -198,12 +198,14 @@ def test_a_dry_run_tells_what_is_left_and_makes_no_run(
         (["--launcher", "print", "--processes", 2], "--processes has no effect with --launcher"),
         (["--launcher", "local:2", "--slurm-gpus", 1], "without effect; use --launcher slurm"),
         (["--slurm", "mem=3G"], "without effect; use --launcher slurm"),
-        (["--launcher", "slurm", "--slurm-time", "soon"], "--slurm-time soon: give minutes"),
+        (["--launcher", "slurm", "--dry-run", "--slurm-time", "soon"], "--slurm-time soon: give"),
+        (["--launcher", "slurm"], "--launcher slurm: there is no sbatch here"),
     ],
 )
 def test_options_that_a_launcher_cannot_obey_are_refused(
-    run: Run, tmp_path: Path, words: list[object], expected: str
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[object], expected: str
 ) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
     code, _, err = run("ablate", *words, "--out", tmp_path / "runs")
     assert code == 2 and expected in err and len(err.strip().splitlines()) == 1
     assert not (tmp_path / "runs").exists()
