@@ -43,18 +43,28 @@ def run_report(run: RunFolder) -> str:
     The plots are PNG alone: they are for a look at the run, and vectors take most of the time.
     """
     frame = records.read([run.records])
-    name, title = str(frame["method"].iloc[0]), provenance.title(frame, [run])
-    summary = summarise(frame)
-    lines, notes = provenance.lines(frame, [run]), provenance.warnings([run])
-    text = _text(f"{name}: {run.name}", notes, by_bucket(summary), lines)
+    summary, title = summarise(frame), provenance.title(frame, [run])
+    text = _run_text(run, frame, summary)
     write_text(run.path / "table.md", text)
     plots.metric_by_bucket(summary, title, plot_of(run))
-    shown = {name: run.pictures}
+    shown = {str(frame["method"].iloc[0]): run.pictures}
     if not figures.grid(shown, frame, figures.first_pairs(shown, frame, 2), grid_of(run)):
         grid_of(run).unlink(missing_ok=True)  # it would show pictures that the run has no more
     if run.log.exists():
         plots.training_curves(*_logs(run), run.name, run.path / "curves.png")
     return text
+
+
+def run_text(run: RunFolder) -> str:
+    """Return the tables of one run as `run_report` does; nothing is written."""
+    frame = records.read([run.records])
+    return _run_text(run, frame, summarise(frame))
+
+
+def _run_text(run: RunFolder, frame: pd.DataFrame, summary: pd.DataFrame) -> str:
+    name = str(frame["method"].iloc[0])
+    lines, notes = provenance.lines(frame, [run]), provenance.warnings([run])
+    return _text(f"{name}: {run.name}", notes, by_bucket(summary), lines)
 
 
 def plot_of(run: RunFolder) -> Path:

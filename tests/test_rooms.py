@@ -29,9 +29,10 @@ MAY_IMPORT = {
     "bench.sweeps": ENGINE | {"bench.runs", "bench.profiling"},
     "bench.profiling": ENGINE | {"bench.runs"},
     "bench.conformance": ENGINE,
+    "bench.exporting": ENGINE | {"bench", "bench.runs"},
     "bench.cli": ENGINE
     | {"bench", "bench.runs", "bench.sweeps", "bench.profiling", "bench.conformance"}
-    | {"reports", "reports.tables", "reports.study"},
+    | {"bench.exporting", "reports", "reports.tables", "reports.study"},
     "bench.__main__": {"bench.cli", "bench.core"},
     "variants": METHODS,
     "baselines": METHODS,

@@ -52,11 +52,10 @@ def fuse(scores: Tensor, height: int, width: int) -> Tensor:
 
     It is done once in the order of rows and once in that of columns, as published.
     """
-    batch, count = len(scores), height * width
     scores = _diagonal_sums(scores)
     scores = _transposed(scores, height, width)
     scores = _diagonal_sums(scores)
-    return _transposed(scores, width, height).reshape(batch, count, count)
+    return _transposed(scores, width, height)
 
 
 def softmax_over_valid(scores: Tensor, valid: Tensor) -> Tensor:

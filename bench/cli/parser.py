@@ -17,6 +17,7 @@ from bench.cli import (
     compare,
     config_file,
     evaluate,
+    export,
     inpaint,
     listing,
     options,
@@ -49,7 +50,7 @@ class Command(Protocol):
 
 COMMANDS: dict[str, dict[str, Command]] = {
     "train": {"run": run, "ablate": ablate, "compare": compare},
-    "measure": {"evaluate": evaluate, "report": report, "pack": pack},
+    "measure": {"evaluate": evaluate, "report": report, "pack": pack, "export": export},
     "look": {"list": listing, "status": status, "pairs": pairs, "inpaint": inpaint, "study": study},
     "keep house": {"check": check, "speed": speed, "clean": clean},
 }
