@@ -96,7 +96,7 @@ def check_packages(names: list[str]) -> None:
 def _difference(fill: Fill, filler: Filler) -> float:
     """Return the largest difference of two ways to fill images of all `SIZES`."""
     pairs = [_inputs(*size) for size in SIZES]
-    return max((fill(*pair) - filler(*pair)).abs().max().item() for pair in pairs)
+    return float(max((fill(*pair) - filler(*pair)).abs().max() for pair in pairs))
 
 
 def _inputs(batch: int, height: int, width: int) -> tuple[Tensor, Tensor]:
@@ -119,7 +119,7 @@ def _program(filler: Filler) -> torch.export.ExportedProgram:
     # The program would refuse sides that lead the network's own `if` another way: even ones, which
     # need no padding. A second pass over the graph, which has no `if` left, keeps only the
     # conditions that hold for all sizes.
-    with symbols.patch(backed_size_oblivious=True):
+    with symbols.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
         graph = traced.module(check_guards=False)
         return torch.export.export(graph, inputs, dynamic_shapes=shapes)
 

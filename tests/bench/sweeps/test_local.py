@@ -79,6 +79,13 @@ def waiting_for(files: list[Path]) -> None:
         time.sleep(0.005)
 
 
+def has_ended(process: int) -> bool:
+    try:
+        return bool(psutil.Process(process).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
 def later(*work: Callable[[], None]) -> threading.Thread:
     """Do things in a thread, one after the other."""
     thread = threading.Thread(target=lambda: [act() for act in work], daemon=True)
@@ -338,11 +345,11 @@ def test_a_second_interrupt_kills_what_was_started(tmp_path: Path, stub: Stub) -
     with pytest.raises(KeyboardInterrupt) as stop:
         launch(sweep_of(tmp_path, "full"), 1)
     assert not isinstance(stop.value, Stopped)
-    for process in map(int, ready.read_text().split()):
-        # A child whose parent is dead may wait for init to take notice of its end.
-        assert not psutil.pid_exists(process) or (
-            psutil.Process(process).status() == psutil.STATUS_ZOMBIE
-        )
+    # A killed process takes a moment to end, and its child may wait for init to take notice.
+    deadline = time.monotonic() + 60
+    while not all(map(has_ended, map(int, ready.read_text().split()))):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_what_is_kept_is_told(tmp_path: Path) -> None:
