@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,11 +32,22 @@ def write(folder: Path, failed: Mapping[str, str] | None = None) -> int:
     missing = {known.run: known.missing for known in expected if known.missing}
     if not runs:
         raise UserError(f"no run of the sweep {folder} is finished: {_by_reason(missing)}")
+    runs += _outputs_on_pairs_of(runs)
     report = build.ablation if report_of(folder) == "ablation" else build.comparison
     print(f"\n{report(runs, folder, expected)}\ntables, plots and pictures: {folder}")
     for run, why in missing.items():
         print(f"missing: {run}: {why}", file=sys.stderr)
     return 2 if missing else 0
+
+
+def _outputs_on_pairs_of(runs: Sequence[Run]) -> list[Run]:
+    """Return the sound runs next to some others of outputs from elsewhere, on their test pairs."""
+    from bench.core.run_folder import OUTPUTS
+    from bench.runs.run import find, sound
+
+    pairs = {run.read_identity()["test pairs"] for run in runs}
+    found, _ = sound(run for run in find(runs[0].path.parent) if f"-{OUTPUTS}-" in run.name)
+    return [run for run in found if run.read_identity()["test pairs"] in pairs]
 
 
 def _expected(folder: Path, failed: Mapping[str, str]) -> list[Expected]:

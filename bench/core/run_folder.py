@@ -22,6 +22,8 @@ SHARED = ("input", "truth")
 """Pictures that are the same in every run on the same test pairs."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """Names of methods and pictures: they are parts of paths, and must not lead out of a folder."""
+OUTPUTS = "outputs"
+"""Beginning of the tag in the names of runs of outputs that were made elsewhere."""
 NOT_SETTINGS = ("method", "code", "outputs", "departures", "training.seed")
 """Parts of an identity in which runs may differ and still stand in one table."""
 

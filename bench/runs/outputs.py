@@ -14,7 +14,7 @@ from tqdm import tqdm
 from bench.config import Config
 from bench.core import sums
 from bench.core.errors import UserError
-from bench.core.run_folder import NAME
+from bench.core.run_folder import NAME, OUTPUTS
 from bench.data.export import stem
 from bench.data.pairs import FrozenPairs
 from bench.evaluation import outputs
@@ -41,7 +41,7 @@ def evaluate(
         raise UserError(f"--name {name}: a method of the suite has this name; choose another")
     pairs = inputs_of(config, root).test
     method = given(name, folder, pairs, lossy)
-    tag = f"outputs-{pairs.manifest.hash[:8]}"
+    tag = f"{OUTPUTS}-{pairs.manifest.hash[:8]}"
     return Experiment(method, config, root, tag).execute(redo)
 
 

@@ -76,6 +76,17 @@ def records(run: RunOf) -> pd.DataFrame:
     return frame.drop(columns=["method", "fingerprint", "seconds"]).reset_index(drop=True)
 
 
+def test_outputs_stand_in_the_table_of_a_sweep_on_the_same_pairs(
+    run: Run, evaluate: Evaluate, tmp_path: Path
+) -> None:
+    assert evaluate()[0] == 0
+    words = ["compare", "--methods", "telea", *DATA, "--out", tmp_path / "runs"]
+    code, out, _ = run(*words, "--pairs", 2)
+    rows = [line.split()[1] for line in out.splitlines() if line.startswith("| ")]
+    assert code == 0 and rows[1:4] == ["telea", "mean-colour", "mine"]
+    assert "| mine" not in run(*words, "--pairs", 1)[1]
+
+
 def test_outputs_have_the_numbers_that_the_method_itself_has(
     run: Run, evaluate: Evaluate, tmp_path: Path
 ) -> None:
