@@ -1,4 +1,4 @@
-"""What `ablate` and `compare` share: a sweep from the command line, and its way to a report."""
+"""The common part of `ablate` and `compare`: a sweep from the command line, on to its report."""
 
 from __future__ import annotations
 

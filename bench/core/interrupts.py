@@ -22,7 +22,7 @@ GO_ON_LATER = 75
 REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 """Signals that ask a training to stop: Ctrl-C, and what schedulers send before they kill."""
 FAREWELLS: list[Callable[[], None]] = []
-"""What is still done where one of these ends the process at once."""
+"""Functions that are still called where one of these signals ends the process at once."""
 
 
 def exit_code(number: int) -> int:

@@ -42,7 +42,7 @@ class Comparison(NamedTuple):
     likeness: float
     """Correlation of known values with the input's; NaN where one of them has no contrast."""
     mistake: str
-    """What was done wrong in saving the picture, in words that follow its name; or nothing."""
+    """Mistake in saving the picture, in words that follow its name; empty for none."""
     hole_colour: tuple[int, ...] | None
     """The one colour that the whole hole has, if it has one."""
 

@@ -18,7 +18,7 @@ from bench.evaluation.given import Given
 
 log = logging.getLogger(__name__)
 OF_LAMA = "_mask"
-"""What LaMa's `predict.py` adds to the name of an image: it names its output by the mask."""
+"""End that LaMa's `predict.py` adds to an image's name: it names its output by the mask."""
 LOSSLESS = ("PNG", "BMP")
 """Formats that keep every pixel as the program wrote it."""
 NAMES_TOLD = 3
@@ -45,7 +45,7 @@ class Output(NamedTuple):
     format: str
     """Format of the file by its content, such as `PNG`."""
     conversions: tuple[str, ...]
-    """What was done to get RGB with 8 bits, such as `grey to RGB`."""
+    """Steps to RGB with 8 bits, such as `grey to RGB`."""
 
 
 def find(folder: Path, stems: Sequence[str]) -> list[Path]:

@@ -1,4 +1,4 @@
-"""What takes room in a folder of runs and is needed no more. Imports no torch."""
+"""Leftovers that take room in a folder of runs and are needed no more. Imports no torch."""
 
 from __future__ import annotations
 

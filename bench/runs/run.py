@@ -29,7 +29,7 @@ MEASURED = frozenset({"manifest.json", "records.csv", "cost.json", "pictures"})
 REDO = ".redo"
 """End of the hidden name of a run that `--redo` makes."""
 IN_WORK = "is being worked on by"
-"""What a process says of a run that another one works on."""
+"""Words by which a process refuses a run that another one works on."""
 PATIENCE = 0.2
 """Seconds to wait for a lock: `held` has it for the moment of its look."""
 

@@ -59,7 +59,7 @@ NOTHING = Work()
 
 @dataclass(frozen=True)
 class Probe:
-    """What the parts of a run take, in seconds and in bytes."""
+    """Seconds and bytes that the parts of a run take."""
 
     start: float
     """Seconds of all that is done once: imports, reading data, the end of training, the report."""
