@@ -139,10 +139,12 @@ def _options(identity: Mapping[str, Any], method: Method) -> str:
 
     A run's identity holds sources of images and masks by their kind, without the path.
     """
+    # With --steps, --epochs says nothing.
+    silent = method.ignores | ({"epochs"} if identity["training.steps"] else set())
     rows = [
         f"| `{flag_of(name)}` | {_plain(value)} |"
         for section, _, name, value in ((*k.partition("."), v) for k, v in identity.items())
-        if section in SECTIONS and name not in method.ignores
+        if section in SECTIONS and name not in silent and value != ""
     ]
     return "\n".join(["| option | value |", "|---|---|", *rows])
 
