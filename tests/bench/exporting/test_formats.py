@@ -14,6 +14,8 @@ from bench.registry import TrainedNetwork, discover, find
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TRAINED = [name for name, method in discover().items() if isinstance(method, TrainedNetwork)]
+NETWORKS = ["full", "contextual-attention", "global-local", "pconv"]
+"""One method for each kind of network."""
 UNSEEN = ((3, 33, 118), (1, 16, 16), (2, 96, 64))
 """Batch, height and width that no exporter and no comparison has seen."""
 
@@ -52,20 +54,23 @@ def agrees(name: str, form: str, folder: Path) -> None:
         assert filled.min() >= 0 and filled.max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRAINED)
 def test_torchscript_agrees_for_every_method(name: str, tmp_path: Path) -> None:
     agrees(name, "torchscript", tmp_path)
 
 
-@pytest.mark.parametrize("form", ["pt2", "onnx"])
+@pytest.mark.parametrize("form", FORMATS)
 def test_a_learned_mask_agrees(form: str, tmp_path: Path) -> None:
     agrees("forward", form, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["pt2", "onnx"])
-@pytest.mark.parametrize("name", TRAINED)
-def test_every_format_agrees_for_every_method(name: str, form: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_format_agrees_for_every_kind_of_network(
+    name: str, form: str, tmp_path: Path
+) -> None:
     if form == "onnx" and name.startswith("pconv"):
         # NaN in onnxruntime, and refused: torch's outputs are finite.
         with pytest.raises(UserError, match="differ from the network's by nan"):
