@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
+from bench.cli import options
 from bench.cli.arguments import Parser
 from bench.cli.methods import names_in
 from bench.core.errors import UserError
@@ -21,14 +21,7 @@ Without --yes it only tells what would go.
 def add_options(parser: Parser) -> None:
     """Add the folder, what to remove, and the consent."""
     parser.usage, parser.epilog = "%(prog)s [FOLDER] [options]", EXAMPLES
-    parser.add_argument(
-        "folder",
-        type=Path,
-        nargs="?",
-        default=Path("runs"),
-        metavar="FOLDER",
-        help="folder of runs (default: runs)",
-    )
+    options.add_folder(parser)
     parser.add_argument(
         "--only",
         metavar="KINDS",

@@ -82,6 +82,18 @@ def add_out(parser: Parser) -> None:
     )
 
 
+def add_folder(parser: Parser, what: str = "folder of runs") -> None:
+    """Add the argument FOLDER, a folder of runs."""
+    parser.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        default=Path("runs"),
+        metavar="FOLDER",
+        help=f"{what} (default: runs)",
+    )
+
+
 def add_name(parser: Parser) -> None:
     """Add --name, which tells runs of one method, preset and seed apart."""
     parser.add_argument(

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.cli import options
 from bench.cli.arguments import Parser
 from bench.core.interrupts import INTERRUPTED
 
@@ -35,14 +36,7 @@ CLEAR = "\x1b[H\x1b[2J"
 def add_options(parser: Parser) -> None:
     """Add the folder, and the form of the answer."""
     parser.usage, parser.epilog = "%(prog)s [FOLDER] [--watch | --json]", EXAMPLES
-    parser.add_argument(
-        "folder",
-        type=Path,
-        nargs="?",
-        default=Path("runs"),
-        metavar="FOLDER",
-        help="folder of runs, or a sweep's own (default: runs)",
-    )
+    options.add_folder(parser, "folder of runs, or a sweep's own")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--watch", action="store_true", help="show it again and again until Ctrl-C")
     form.add_argument("--json", action="store_true", help="print a list for programs")
