@@ -71,6 +71,8 @@ def test_a_learned_mask_agrees(form: str, tmp_path: Path) -> None:
 def test_every_format_agrees_for_every_kind_of_network(
     name: str, form: str, tmp_path: Path
 ) -> None:
+    if form == "pt2" and name == "contextual-attention":
+        pytest.skip("its ONNX file is made from the same graph, and this one takes a minute")
     if form == "onnx" and name.startswith("pconv"):
         # NaN in onnxruntime, and refused: torch's outputs are finite.
         with pytest.raises(UserError, match="differ from the network's by nan"):
