@@ -132,16 +132,11 @@ def _report_group(
 ) -> str:
     """Write the whole report of runs that may be compared; return its tables."""
     first = reference().name
-    everything_measured = _records(runs, first)
-    headline = {metric.name for metric in headline_metrics()}
-    frame = everything_measured[everything_measured["metric"].isin(headline)]
+    everything_measured = records_of(runs)
+    frame = _headline(everything_measured)
     summary, title = summarise(everything_measured), provenance.title(frame, runs)
-    known = discover().values()
-    algorithms = {method.name for method in known if isinstance(method, Algorithm)}
-    algorithms |= {run.method for run in runs if run.outputs}  # they have no seeds either
-    simplest = {method.name for method in floors()}
-    compared = paired(frame, first, algorithms, simplest, margins(provenance.margins(runs)))
-    ranks = list(average_ranks(frame, simplest))
+    compared = against_reference(everything_measured, runs)
+    ranks = list(average_ranks(frame, {method.name for method in floors()}))
     missing = missing_in(runs, expected)
     methods = rows(list(summary["method"].unique()), missing, expected, first)
     # Without a method of the paper there is no row to print its numbers in.
@@ -157,12 +152,12 @@ def _report_group(
         "differences": differences(compared, first),
         "ranks": rank_table(ranks),
         "agreement": agreement_table(agreement(summary, paper.numbers)),
-        "costs": [table for table in [cost_table(_costs(runs))] if table],
+        "costs": [table for table in [cost_table(costs_of(runs))] if table],
     }
     heading = f"Settings {settings}, test pairs {frame['manifest'].iloc[0]}"
     text = _text(heading, notes, [table for kind in kinds.values() for table in kind], lines)
     _write_tables(text, kinds, out)
-    others = summary[~summary["metric"].isin(headline)]
+    others = summary[~summary["metric"].isin(frame["metric"].unique())]
     write_text(out / "other-metrics.csv", others.to_csv(index=False))
     drawn = dict(_plots(frame, summary, compared, ranks, runs, title, out / "plots"))
     _figures(frame, runs, first, out / "figures")
@@ -173,13 +168,28 @@ def _report_group(
     return f"{text}\nreport: {out / 'report.html'}"
 
 
-def _records(runs: Sequence[RunFolder], first: str) -> pd.DataFrame:
+def against_reference(measured: pd.DataFrame, runs: Sequence[RunFolder]) -> pd.DataFrame:
+    """Return every method against the reference, as `paired` does, from the records of the runs."""
+    known = discover().values()
+    algorithms = {method.name for method in known if isinstance(method, Algorithm)}
+    algorithms |= {run.method for run in runs if run.outputs}  # they have no seeds either
+    simplest = {method.name for method in floors()}
+    asked = margins(provenance.margins(runs))
+    return paired(_headline(measured), reference().name, algorithms, simplest, asked)
+
+
+def records_of(runs: Sequence[RunFolder]) -> pd.DataFrame:
     """Return each record once: the reference first, then the other variants, then the baselines."""
     # The references of a report, such as mean-colour, are measured next to every run.
     frame = records.read(run.records for run in runs).drop_duplicates(UNIT)
     # The stable sort keeps the order of the runs within each kind of method.
-    place = 2 * (frame["family"] != "variant") - 1 * (frame["method"] == first)
+    place = 2 * (frame["family"] != "variant") - 1 * (frame["method"] == reference().name)
     return frame.iloc[place.argsort(kind="stable")]
+
+
+def _headline(measured: pd.DataFrame) -> pd.DataFrame:
+    """Return the records of the metrics that tables show."""
+    return measured[measured["metric"].isin({metric.name for metric in headline_metrics()})]
 
 
 def _text(heading: str, notes: Sequence[str], found: Sequence[Table], lines: Iterable[str]) -> str:
@@ -223,7 +233,7 @@ def _plots(
         "Training": ("training", plots.training_by_method(logs, title, out / "training")),
         "Quality and cost": (
             "quality-cost",
-            plots.quality_by_cost(summary, _costs(runs), title, out / "quality-cost"),
+            plots.quality_by_cost(summary, costs_of(runs), title, out / "quality-cost"),
         ),
     }  # fmt: skip
     for run in runs:
@@ -256,7 +266,7 @@ def _pictures(runs: Sequence[RunFolder]) -> dict[str, PairPictures]:
     return found
 
 
-def _costs(runs: Sequence[RunFolder]) -> list[Mapping[str, object]]:
+def costs_of(runs: Sequence[RunFolder]) -> list[Mapping[str, object]]:
     """Return the measured cost of every run that has one."""
     return [read_json(run.cost) for run in runs if run.cost.exists()]
 

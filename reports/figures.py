@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,10 +15,6 @@ from matplotlib.figure import Figure
 from bench.core.files import replacing
 from bench.core.run_folder import PairPictures
 from reports.pictures import Picture, read_picture
-
-# The backend must be chosen before pyplot is imported; this one needs no display.
-mpl.use("Agg")
-import matplotlib.pyplot as plt
 
 SIDE, TEXT = 1.75, 0.3
 """Side of a picture, and height of the text below or above it, in inches."""
@@ -165,9 +160,9 @@ def _frame(
     `below` and `above` are the inches for text below each row and above the first.
     """
     height = (SIDE + below) * rows + above
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(SIDE * columns, height), layout="constrained", squeeze=False
-    )
+    # Unlike pyplot's, it needs no backend: a notebook keeps its own.
+    figure = Figure(figsize=(SIDE * columns, height), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
     return figure, axes.tolist()
 
 
@@ -184,4 +179,3 @@ def _title_columns(axes: list[list[Axes]], titles: Sequence[str]) -> None:
 def _save(figure: Figure, path: Path) -> None:
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=140, bbox_inches="tight")  # pictures need not be square
-    plt.close(figure)

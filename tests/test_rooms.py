@@ -16,7 +16,7 @@ METHODS = CORE | {"bench.registry", "bench.networks", "bench.training"}
 RECORDS = CORE | {"bench.evaluation"}
 DRAWING = RECORDS | {"reports.analysis", "reports.style"}
 MAY_IMPORT = {
-    "bench": set(),
+    "bench": {"bench.interface"},
     "bench.core": set(),
     "bench.config": {"bench.core"},
     "bench.presets": CORE,
@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "bench.cli": ENGINE
     | {"bench", "bench.runs", "bench.sweeps", "bench.profiling", "bench.conformance"}
     | {"bench.exporting", "reports", "reports.tables", "reports.study"},
+    "bench.interface": ENGINE | {"bench.cli", "bench.runs", "bench.sweeps", "reports"},
     "bench.__main__": {"bench.cli", "bench.core"},
     "variants": METHODS,
     "baselines": METHODS,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from bench.core.device import has_bf16_units
 from bench.core.errors import UserError
 from bench.data.images.decode import SUFFIXES, read_rgb
-from bench.data.masks.buckets import hole_ratio
+from bench.data.masks.buckets import Mask, hole_ratio
 from bench.data.masks.polarity import Polarity, read_mask, warn_if_mostly_hole
 from bench.evaluation.album import save_picture
 from bench.evaluation.fill import fill
@@ -34,21 +34,29 @@ def read(image_file: Path, mask_file: Path, polarity: Polarity) -> tuple[Tensor,
             f"{mask_file} is {mask.shape[1]}x{mask.shape[0]} but {image_file} is "
             f"{image.shape[1]}x{image.shape[0]}; they must be of one size"
         )
-    if min(mask.shape) < SMALLEST:
-        raise UserError(f"{image_file} is smaller than {SMALLEST} pixels on a side")
-    ratio = hole_ratio(mask)
-    other = "hole-black" if polarity == "hole-white" else "hole-white"
-    if ratio in (0.0, 1.0):
-        what = "no hole" if ratio == 0.0 else "no known pixel"
-        raise UserError(
-            f"{mask_file} has {what} as {polarity}; check it, or use --polarity {other}"
-        )
-    warn_if_mostly_hole(ratio, str(mask_file), polarity)
+    check(mask, str(image_file), str(mask_file), polarity)
     # Arrays of PIL images are read-only, and torch wants writable ones: hence a copy.
     return (
         torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255,
         torch.from_numpy(mask)[None, None].float(),
     )
+
+
+def check(mask: Mask, image_name: str, mask_name: str, polarity: Polarity) -> None:
+    """Raise a `UserError` for a mask [H,W], 1 = known, that is too small, all hole or all known.
+
+    One that is mostly hole is a warning. `polarity` says how it was read.
+    """
+    if min(mask.shape) < SMALLEST:
+        raise UserError(f"{image_name} is smaller than {SMALLEST} pixels on a side")
+    ratio = hole_ratio(mask)
+    other = "hole-black" if polarity == "hole-white" else "hole-white"
+    if ratio in (0.0, 1.0):
+        what = "no hole" if ratio == 0.0 else "no known pixel"
+        raise UserError(
+            f"{mask_name} has {what} as {polarity}; check it, or use --polarity {other}"
+        )
+    warn_if_mostly_hole(ratio, mask_name, polarity)
 
 
 def fill_picture(network: nn.Module, image: Tensor, mask: Tensor, device: torch.device) -> Tensor:

@@ -63,11 +63,11 @@ class Bench:
         """
         pictures = self._pictures(run, ".pictures.tmp")
         with self._album(method, pictures, self.pictured) as album:
-            frames = [self._records(method, network, mark, album)]
+            frames = [self.records(method, network, mark, album)]
         for other in self.references:
             if other.name != method.name:
                 network = other.build(self.config.model)
-                frames.append(self._records(other, network, mark, None))
+                frames.append(self.records(other, network, mark, None))
         return Measurement(pd.concat(frames, ignore_index=True), pictures)
 
     @cached_property
@@ -100,9 +100,10 @@ class Bench:
         with PictureWriter() as writer:
             yield Album(pictures, pairs, writer, views)
 
-    def _records(
-        self, method: Method, network: nn.Module, mark: str, album: Album | None
+    def records(
+        self, method: Method, network: nn.Module, mark: str, album: Album | None = None
     ) -> pd.DataFrame:
+        """Measure a network alone; `mark` is the fingerprint, an `album` receives the pictures."""
         columns: dict[str, str | int] = {
             "family": method.family,
             "method": method.name,
