@@ -24,7 +24,10 @@ from bench.core.errors import UserError
 from bench.presets import preset
 from bench.registry import find
 from bench.runs.case import Case
+from bench.runs.run import Run
 from bench.sweeps.sweep import Sweep
+from reports import build
+from tests.bench.cli.test_sweep_report import finish
 
 ROOT = Path(__file__).parents[2]
 TINY: dict[str, Any] = {"size": 64, "resize": 88, "pairs": 1, "lpips": "off", "pictures": "none"}
@@ -155,6 +158,22 @@ def test_frames_of_two_methods_are_compared(tmp_path: Path) -> None:
     assert row["n"] == 4
     # One crop of one image has all four masks: the mean over images is that over pairs.
     assert row["difference"] == pytest.approx((wide["telea"] - wide["full"]).mean(), rel=1e-12)
+
+
+def test_differences_are_those_that_a_report_writes(tmp_path: Path) -> None:
+    """The report's file has the composite alone."""
+    methods = ("full", "forward", "3x3")
+    runs = [Run(tmp_path / finish(tmp_path, method)) for method in methods]
+    build.ablation(runs, tmp_path / "report")
+    (written,) = (tmp_path / "report").glob("*/differences.csv")
+    keys = ["method", "metric", "bucket"]
+    expected = pd.read_csv(written).sort_values(keys, ignore_index=True)
+    found = bench.load(tmp_path).differences.query("region == 'composite'")
+    found = found[expected.columns].sort_values(keys, ignore_index=True)
+    assert len(found) == 2 * 2 * 3  # methods, metrics, buckets with that of all
+    pd.testing.assert_frame_equal(
+        found, expected, check_dtype=False, check_categorical=False, check_column_type=False
+    )
 
 
 def test_a_sweeps_folder_gives_its_own_runs(tmp_path: Path) -> None:
