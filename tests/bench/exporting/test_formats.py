@@ -60,7 +60,9 @@ def test_torchscript_agrees_for_every_method(name: str, tmp_path: Path) -> None:
     agrees(name, "torchscript", tmp_path)
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(
+    "form", ["torchscript", "pt2", pytest.param("onnx", marks=pytest.mark.slow)]
+)
 def test_a_learned_mask_agrees(form: str, tmp_path: Path) -> None:
     agrees("forward", form, tmp_path)
 

@@ -123,6 +123,7 @@ def test_what_is_done_is_not_left(tmp_path: Path, probed: list[str]) -> None:
     assert [row.left.steps for row in again] == [100] * 4
 
 
+@pytest.mark.slow
 def test_a_probe_runs_the_real_command_and_reads_what_it_took(tmp_path: Path) -> None:
     config = override(TINY, {"pairs": 2, "seed": 3, "cache": str(tmp_path / "cache")})
     given = sweep(tmp_path / "runs", [("no-gan", config)])
@@ -151,6 +152,7 @@ class Failed:
     returncode, stderr = 2, "train:  12%\rtrain:  25%\nerror: out of memory; lower --width\n"
 
 
+@pytest.mark.slow
 def test_a_probe_that_fails_is_told_and_stops_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
