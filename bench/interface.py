@@ -59,7 +59,7 @@ class Results(NamedTuple):
     differences: pd.DataFrame
     """Every method against the reference: see `reports.analysis.differences.paired`."""
     costs: pd.DataFrame
-    """What it costs to fill an image: see `bench.profiling.cost`; empty if nothing was measured."""
+    """Costs of filling an image: see `bench.profiling.cost`; empty if nothing was measured."""
 
 
 def methods() -> pd.DataFrame:

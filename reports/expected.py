@@ -16,7 +16,7 @@ class Expected:
     """Name of its folder."""
     method: str
     tag: str
-    """What tells it from runs with other settings that are expected too; may be empty."""
+    """Words in its name that tell it from runs with other settings; may be empty."""
     missing: str = ""
     """Why it is missing, such as `failed: the training diverged`; empty if it is there."""
 

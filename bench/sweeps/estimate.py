@@ -117,7 +117,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is left of a sweep."""
+    """The rest of a sweep: its runs, and the time and space that they still need."""
 
     rows: list[Row]
     seconds: float

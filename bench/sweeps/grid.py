@@ -19,7 +19,7 @@ Options = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Grid:
-    """What varies in a sweep, and the options that belong to some of its runs alone.
+    """The values that vary in a sweep, and the options that belong to some of its runs alone.
 
     An option is taken from `typed`, else from its method, else from the axes, else from the config
     that all runs start with.

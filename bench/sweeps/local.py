@@ -138,7 +138,7 @@ class Job:
     def __init__(self, case: Case, title: str, command: list[str], logs: Path, redo: bool) -> None:
         self.case, self.title, self.command = case, title, command
         self.run = case.run.successor if redo else case.run
-        """Where the work is done; a successor replaces the run at the end."""
+        """Run that the work is done in; a successor replaces the case's own at the end."""
         self.log = logs / f"{case.run.name}.log"
         self.logged = 0
         """Bytes of the log that are older than the process."""

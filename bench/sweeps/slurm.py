@@ -39,7 +39,7 @@ OURS = frozenset((
 
 @dataclass(frozen=True)
 class Settings:
-    """What is asked of Slurm for each run; what is empty or 0 is left to the cluster.
+    """The resources asked of Slurm for each run; what is empty or 0 is left to the cluster.
 
     What sbatch would not understand, or the launcher not survive, is a `UserError`.
     """

@@ -16,7 +16,7 @@ from bench.runs.run import Run
 DESCRIPTION = "sweep.json"
 """Name of the file that describes a sweep, in the folder of its report."""
 Report = Literal["ablation", "comparison"]
-"""What the report of a sweep is: the paper's Table 2, or its Table 1 with costs."""
+"""Kinds of a sweep's report: the paper's Table 2, or its Table 1 with costs."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Entry:
     """Name of the run's folder, which lies next to the sweep's."""
     method: str
     tag: str
-    """What tells the run from others of the same method, preset and seed; may be empty."""
+    """Words in its name besides method, preset and seed; may be empty."""
     words: list[str]
     """The words after `python -m bench` that make the run."""
     job: str = ""
