@@ -55,7 +55,8 @@ def _ssim(x: Tensor, y: Tensor) -> Tensor:
     # The two factors 2 of the numerator stand before its mean.
     numerator = (mean_x * mean_y).add_(c1 / 2).mul_(covariance.add_(c2 / 2))
     denominator = (mean_x * mean_x).addcmul_(mean_y, mean_y).add_(c1).mul_(variances.add_(c2))
-    return 4 * numerator.div_(denominator)[0].mean(2).double().mean(1)
+    quotient: Tensor = numerator.div_(denominator)[0]
+    return 4 * quotient.mean((1, 2), dtype=torch.float64)
 
 
 def _blur(planes: Tensor) -> Tensor:
