@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 # Before torch is imported: the same bits in every subprocess, and no threads that spin while they
-# wait, which stalls everything where other work shares the processors. Workers of pytest-xdist share
-# two threads, since one in a worker waits for no other.
+# wait, which stalls everything where other work shares the processors. Workers of pytest-xdist
+# share two threads.
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 THREADS = min(int(os.environ.get("OMP_NUM_THREADS", "2")), max(1, 2 // WORKERS))
 os.environ["OMP_NUM_THREADS"] = str(THREADS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import io
 import logging
+import os
+import select
 import sys
 from collections.abc import Sequence
 from typing import Protocol
@@ -31,7 +33,7 @@ from bench.cli import (
 )
 from bench.cli.arguments import Parser
 from bench.core.errors import UserError, is_out_of_memory, unknown
-from bench.core.interrupts import INTERRUPTED, Stopped, with_command
+from bench.core.interrupts import INTERRUPTED, UNREAD, Stopped, with_command
 from bench.core.rank import is_first
 from bench.registry import discover
 
@@ -61,20 +63,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
     0 is success, 1 a check that failed, 2 a mistake in the input, 130 an interruption by Ctrl-C,
-    and 75 a training that a signal stopped, to go on later.
+    75 a training that a signal stopped, to go on later, and 141 that nobody read the output.
     """
     _set_up_output()
     try:
         args = _parse(sys.argv[1:] if argv is None else list(argv))
         code: int = args.execute(args)
+        sys.stdout.flush()  # a pipe that `head` has left is met here, and not after the end
         return code
     except UserError as error:
         _say(f"error: {error}")
         return 2
     except OSError as error:
-        name = f"{error.filename}: " if error.filename else ""
-        _say(f"error: {name}{error.strerror or error}")
-        return 2
+        return _failed(error)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -99,6 +100,25 @@ def _set_up_output() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # A name that is no text, or a terminal without ±, is printed by its codes.
             stream.reconfigure(errors="backslashreplace")
+
+
+def _failed(error: OSError) -> int:
+    """Say which file failed, unless it is the output and nobody reads it; return the exit code."""
+    if isinstance(error, BrokenPipeError) and _nobody_reads():
+        return UNREAD
+    name = f"{error.filename}: " if error.filename else ""
+    _say(f"error: {name}{error.strerror or error}")
+    return 2
+
+
+def _nobody_reads() -> bool:
+    """Return whether the reader of the output has gone, and if so drop what is still to be said."""
+    output = select.poll()
+    output.register(sys.stdout, 0)
+    gone = any(event & select.POLLERR for _, event in output.poll(0))
+    if gone:  # Python flushes again at its end, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return gone
 
 
 def _leave_group() -> None:

@@ -17,6 +17,8 @@ from bench.core.rank import is_first
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
+UNREAD = 141
+"""Exit code where nobody reads the output any more, as shells have it: 128 + SIGPIPE."""
 GO_ON_LATER = 75
 """Exit code after SIGTERM or SIGUSR1: EX_TEMPFAIL of sysexits.h, "try again later"."""
 REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)

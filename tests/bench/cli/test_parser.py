@@ -1,6 +1,9 @@
 """Help that a newcomer can read, and examples that can be typed as they stand."""
 
+import os
 import shlex
+import subprocess
+import sys
 from argparse import Namespace
 
 import pytest
@@ -130,3 +133,12 @@ def test_an_objective_without_effect_is_named_and_not_what_it_sets() -> None:
         methods.check(chosen(args), config(args), args)
     args = parsed("run --variant no-gan --objective released")
     methods.check(chosen(args), config(args), args)
+
+
+def test_output_that_nobody_reads_is_no_error() -> None:
+    reader, output = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "bench", "list"]
+    ended = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(output)
+    assert (ended.returncode, ended.stderr) == (141, "")
