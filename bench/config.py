@@ -231,6 +231,15 @@ class Evaluation:
     lpips_weights: str = option(
         "", "file with torchvision's state dict of that backbone", identity=False
     )
+    distances: Literal["auto", "on", "off"] = option(
+        "auto",
+        "FID, KID, P-IDS and U-IDS (extra fidelity); auto: where packages, weights and enough test "
+        "images are at hand; on: an error without packages or weights",
+        identity=False,  # what was measured is part of the identity, not the wish
+    )
+    inception_weights: str = option(
+        "", "file with torch-fidelity's Inception weights, for --distances", identity=False
+    )
     download: bool = option(True, "fetch pretrained weights that are missing", identity=False)
 
     @property

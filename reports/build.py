@@ -11,11 +11,13 @@ import pandas as pd
 from bench.core.files import read_json, write_text
 from bench.core.run_folder import PairPictures, RunFolder
 from bench.evaluation import records
+from bench.evaluation.distances import table as distances
 from bench.evaluation.margins import margins
 from bench.evaluation.metrics.metric import headline_metrics
 from bench.registry import Algorithm, discover, floors, reference
 from reports import figures, plots, provenance
 from reports.analysis.differences import comparison_note, paired
+from reports.analysis.distances import over_seeds
 from reports.analysis.quality import smooth_curves
 from reports.analysis.ranks import Ranks, agreement, average_ranks
 from reports.analysis.summary import summarise, summarise_families
@@ -29,6 +31,7 @@ from reports.paper.reported import Reported
 from reports.style import colour
 from reports.tables import formats
 from reports.tables.costs import cost_table
+from reports.tables.distances import distance_tables
 from reports.tables.formats import Table
 from reports.tables.metrics import by_bucket, by_family, differences
 from reports.tables.ranks import agreement_table, rank_table
@@ -64,7 +67,8 @@ def run_text(run: RunFolder) -> str:
 def _run_text(run: RunFolder, frame: pd.DataFrame, summary: pd.DataFrame) -> str:
     name = str(frame["method"].iloc[0])
     lines, notes = provenance.lines(frame, [run]), provenance.warnings([run])
-    return _text(f"{name}: {run.name}", notes, by_bucket(summary), lines)
+    tables = [*by_bucket(summary), *distance_tables(over_seeds(distances_of([run])))]
+    return _text(f"{name}: {run.name}", notes, tables, lines)
 
 
 def plot_of(run: RunFolder) -> Path:
@@ -148,6 +152,7 @@ def _report_group(
     lines = [*provenance.lines(frame, runs), comparison_note(first)]
     kinds = {
         "metrics": by_bucket(summary, numbers, methods),
+        "distances": distance_tables(over_seeds(distances_of(runs)), methods),
         "families": by_family(summarise_families(frame)),
         "differences": differences(compared, first),
         "ranks": rank_table(ranks),
@@ -269,6 +274,11 @@ def _pictures(runs: Sequence[RunFolder]) -> dict[str, PairPictures]:
 def costs_of(runs: Sequence[RunFolder]) -> list[Mapping[str, object]]:
     """Return the measured cost of every run that has one."""
     return [read_json(run.cost) for run in runs if run.cost.exists()]
+
+
+def distances_of(runs: Sequence[RunFolder]) -> pd.DataFrame:
+    """Return each distance of the runs once; runs of older versions have none."""
+    return distances.read(run.distances for run in runs if run.distances.exists())
 
 
 def _logs(run: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame]:

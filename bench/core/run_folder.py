@@ -179,6 +179,11 @@ class RunFolder:
         return self.path / "records.csv"
 
     @property
+    def distances(self) -> Path:
+        """Table with one row per bucket and distance; runs of older versions have none."""
+        return self.path / "distances.csv"
+
+    @property
     def pictures(self) -> PairPictures:
         """The pictures of the test pairs."""
         pairs = self.read_identity().get("test pairs")
@@ -217,7 +222,8 @@ class RunFolder:
     def _single_results(self) -> list[Path]:
         return [
             *(self.identity, self.config, self.environment, self.manifest, self.splits),
-            *(self.weights, self.log, self.validation, self.scalars, self.records, self.cost),
+            *(self.weights, self.log, self.validation, self.scalars, self.records, self.distances),
+            self.cost,
         ]
 
     def read_identity(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 import torch
@@ -25,6 +25,9 @@ from bench.evaluation.metrics.psnr import psnr
 from bench.networks.compiled import Compiled
 from bench.networks.holes import composite
 from bench.networks.layers import to_device
+
+if TYPE_CHECKING:  # so that no record depends on how distances are measured
+    from bench.evaluation.distances.measure import Filled
 
 
 class Measure(NamedTuple):
@@ -55,12 +58,14 @@ class Evaluator:
         identity: Mapping[str, str | int],
         album: Album | None = None,
         at_once: int | None = None,
+        filled: Filled | None = None,
     ) -> pd.DataFrame:
         """Measure a network, and return one row per pair, metric and region.
 
         `name` is shown with the progress. `identity` fills the columns that are the same for all
-        rows (family, method, seed, fingerprint). An `album` receives the pictures. The network gets
-        `at_once` pairs in one pass, or as many as the settings say.
+        rows (family, method, seed, fingerprint). An `album` receives the pictures, and `filled` the
+        features of all outputs. The network gets `at_once` pairs in one pass, or as many as the
+        settings say.
         """
         rows: list[dict[str, Any]] = []
         for indices, image, mask, raw, seconds in self._filled(
@@ -69,6 +74,8 @@ class Evaluator:
             rows += self._rows(indices, image, mask, raw, seconds)
             if album is not None:
                 self._picture(album, network, indices, image, mask, raw)
+            if filled is not None:
+                filled.add(raw, image, mask)
         return pd.DataFrame(rows).assign(manifest=self.pairs.manifest.hash, **identity)
 
     def draw(self, network: nn.Module, name: str, album: Album, at_once: int | None = None) -> None:

@@ -48,29 +48,38 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def torchvision_state(name: str, file: str, advice: str, download: bool) -> dict[str, Tensor]:
-    """Return ImageNet weights that torchvision publishes, from torch hub's cache or downloaded.
+    """Return ImageNet weights that torchvision publishes, as `published` does."""
+    return published(f"{PUBLISHED}/{file}", name, advice, download)
 
-    Where they are not available, a `MissingWeightsError` names the network `name` and gives the
-    `advice`. A damaged `file` is a `UserError`.
+
+def published(url: str, name: str, advice: str, download: bool) -> dict[str, Tensor]:
+    """Return ImageNet weights that somebody publishes, from torch hub's cache or downloaded.
+
+    The file's name ends in the first digits of its digest. Where the weights are not available, a
+    `MissingWeightsError` names the network `name` and gives the `advice`. A damaged file is a
+    `UserError`.
     """
-    cached = Path(torch.hub.get_dir(), "checkpoints", file)
-    if cached.is_file():
-        if not sha256(cached).startswith(cached.stem.rpartition("-")[2]):
-            raise UserError(f"{cached} is damaged; delete it, so that it is downloaded again")
-        return read(cached)
+    file = cached(url.rpartition("/")[2])
+    if file.is_file():
+        if not sha256(file).startswith(file.stem.rpartition("-")[2]):
+            raise UserError(f"{file} is damaged; delete it, so that it is downloaded again")
+        return read(file)
     if not download:
         raise MissingWeightsError(
             f"no ImageNet weights of {name} on this machine; {advice} or use --download true"
         )
     try:
-        state: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
-            f"{PUBLISHED}/{file}", check_hash=True
-        )
+        state: dict[str, Tensor] = torch.hub.load_state_dict_from_url(url, check_hash=True)
         return state
     except (URLError, OSError, RuntimeError) as error:
         raise MissingWeightsError(
             f"{name}'s ImageNet weights cannot be downloaded ({error}); {advice}"
         ) from error
+
+
+def cached(name: str) -> Path:
+    """Return the place of a published file in torch hub's cache."""
+    return Path(torch.hub.get_dir(), "checkpoints", name)
 
 
 def write(path: Path, network: nn.Module) -> None:

@@ -26,7 +26,7 @@ from bench.networks import weights
 from bench.registry import Algorithm, GivenOutputs, ImportedWeights, Method, TrainedNetwork
 from bench.runs.case import Case
 from bench.runs.environment import environment
-from bench.runs.identity import fingerprint, measurement, method_code, relevant_options
+from bench.runs.identity import distances, fingerprint, measurement, method_code, relevant_options
 from bench.runs.measurement import Bench, Measurement
 from bench.runs.plan import Plan, Work, plan
 from bench.runs.run import DESCRIPTION, Run
@@ -160,6 +160,7 @@ class Experiment(Case):
             "test pairs": inputs.test.manifest.hash,
             "lpips weights": _file_digest(self.config.evaluation.lpips_weights),
             **measurement(self.config, metrics, bench.references),
+            **distances(bench.distances.digest),
             **relevant_options(self.method, self.config),
         }
         if isinstance(self.method, GivenOutputs):
@@ -224,6 +225,7 @@ def evaluate_weights(
         "weights": digest,
         "test pairs": manifest.hash,
         "evaluation.compile": config.evaluation.compile,
+        **distances(bench.distances.digest),
     }
     name = f"{method.name}-{digest[:8]}-on-{manifest.hash[:8]}"
     folder = RunFolder(root / "evaluations" / name)
@@ -285,7 +287,7 @@ def network_of(method: Method, config: Config, run: RunFolder) -> nn.Module:
 def restore_pictures(run: Run, root: Path) -> None:
     """Fill a finished run's test pairs again from its weights; the records stay as they are."""
     method, config = load_run(run)
-    config = override(config, {"manifest": str(run.manifest), "lpips": "off"})
+    config = override(config, {"manifest": str(run.manifest), "lpips": "off", "distances": "off"})
     _draw(method, config, run, Bench.prepare(config, inputs_of(config, root)))
 
 

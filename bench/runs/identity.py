@@ -37,9 +37,10 @@ from bench.registry import ImportedWeights, Method, TrainedNetwork
 
 OWN_PACKAGES = ("bench", "variants", "baselines")
 MEASUREMENT_CODE = ("bench.evaluation.evaluator", "bench.data.inputs")
+DISTANCES_CODE = ("bench.evaluation.distances.measure",)
 TRAINING_CODE = ("bench.training.trainer", "bench.data.inputs")
 OF_MEASUREMENT = frozenset(
-    {"test pairs", "lpips weights", "measurement code", "metrics", "references"}
+    {"test pairs", "lpips weights", "measurement code", "metrics", "references", "distances"}
     | {"data.pairs", "data.test_images", "data.test_masks"}
 )
 """Parts of an identity that concern the measurement alone, besides `evaluation.*`."""
@@ -97,6 +98,17 @@ def measurement(
         "metrics": {name: module_digest(REGISTRY.module(name)) for name in metrics},
         "references": {method.name: method_code(method, config) for method in references},
     }
+
+
+def distances(digest: str) -> dict[str, Any]:
+    """Return the weights and the code of distances, for a run's identity.
+
+    `digest` is that of the weights. Where it is empty nothing was measured, and such a run is what
+    it was before there were distances.
+    """
+    if not digest:
+        return {}
+    return {"distances": {"weights": digest, "code": _short(repr(_digests(DISTANCES_CODE)))}}
 
 
 def _digests(references: Iterable[Reference]) -> list[tuple[str, str]]:

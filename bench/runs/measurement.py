@@ -22,30 +22,35 @@ from bench.core.run_folder import PairPictures, RunFolder
 from bench.data.inputs import Inputs
 from bench.evaluation import records
 from bench.evaluation.album import Album, PictureWriter, save_inputs
+from bench.evaluation.distances import table
+from bench.evaluation.distances.measure import Distances, Filled
 from bench.evaluation.evaluator import Evaluator
 from bench.registry import Algorithm, Method
 
 
 class Measurement(NamedTuple):
-    """Records and pictures that do not yet stand in the place of older ones."""
+    """Results and pictures that do not yet stand in the place of older ones."""
 
     records: pd.DataFrame
+    distances: pd.DataFrame
     pictures: PairPictures
 
     def keep(self, run: RunFolder) -> None:
-        """Put records and pictures into a run, in the place of those that are there."""
+        """Put results and pictures into a run, in the place of those that are there."""
         remove(run.pictures.own)
         if self.pictures.own.exists():
             self.pictures.own.rename(run.pictures.own)
+        table.write(run.distances, self.distances)
         records.write(run.records, self.records)
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Test pairs, evaluator and reference methods of one config."""
+    """Test pairs, evaluator, distances and reference methods of one config."""
 
     config: Config
     evaluator: Evaluator
+    distances: Distances
     references: list[Method]
 
     @classmethod
@@ -53,7 +58,8 @@ class Bench:
         """Build everything that an evaluation needs; what is missing or wrong is an error now."""
         references = _references(config.evaluation.references)
         where = device.choose(config.training.device)
-        return cls(config, Evaluator(inputs.test, config.evaluation, where), references)
+        asked = inputs.test, config.evaluation, where
+        return cls(config, Evaluator(*asked), Distances(*asked), references)
 
     def measure(self, method: Method, network: nn.Module, mark: str, run: RunFolder) -> Measurement:
         """Measure a network and the reference methods, with pictures of the network's outputs.
@@ -63,12 +69,23 @@ class Bench:
         """
         pictures = self._pictures(run, ".pictures.tmp")
         with self._album(method, pictures, self.pictured) as album:
-            frames = [self.records(method, network, mark, album)]
+            found = [self._results(method, network, mark, album)]
         for other in self.references:
             if other.name != method.name:
                 network = other.build(self.config.model)
-                frames.append(self.records(other, network, mark, None))
-        return Measurement(pd.concat(frames, ignore_index=True), pictures)
+                found.append(self._results(other, network, mark, None))
+        frames, distances = (
+            pd.concat(kind, ignore_index=True) for kind in zip(*found, strict=True)
+        )
+        return Measurement(frames, distances, pictures)
+
+    def _results(
+        self, method: Method, network: nn.Module, mark: str, album: Album | None
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return a network's records and distances."""
+        filled = self.distances.gather()
+        measured = self.records(method, network, mark, album, filled)
+        return measured, self.distances.rows(filled, self._columns(method))
 
     @cached_property
     def pictured(self) -> frozenset[int]:
@@ -101,16 +118,29 @@ class Bench:
             yield Album(pictures, pairs, writer, views)
 
     def records(
-        self, method: Method, network: nn.Module, mark: str, album: Album | None = None
+        self,
+        method: Method,
+        network: nn.Module,
+        mark: str,
+        album: Album | None = None,
+        filled: Filled | None = None,
     ) -> pd.DataFrame:
-        """Measure a network alone; `mark` is the fingerprint, an `album` receives the pictures."""
-        columns: dict[str, str | int] = {
+        """Measure a network alone; `mark` is the fingerprint.
+
+        An `album` receives the pictures, and `filled` the features of all outputs.
+        """
+        columns = {**self._columns(method), "fingerprint": mark}
+        return self.evaluator.records(
+            network, method.name, columns, album, self._at_once(method), filled
+        )
+
+    def _columns(self, method: Method) -> dict[str, str | int]:
+        """Return the columns that are the same in all results of a method."""
+        return {
             "family": method.family,
             "method": method.name,
             "seed": 0 if isinstance(method, Algorithm) else self.config.training.seed,
-            "fingerprint": mark,
         }
-        return self.evaluator.records(network, method.name, columns, album, self._at_once(method))
 
     def _at_once(self, method: Method) -> int:
         """Return how many pairs a method gets in one pass."""

@@ -95,6 +95,8 @@ def _refuse_leftovers(run: Run) -> None:
 def _changed_measurement(run: Run, identity: Identity) -> dict[str, str]:
     """Return the differences in what is measured; any in the training are a `UserError`."""
     changed = run.differences(identity)
+    if "distances" not in identity:  # what was measured with more at hand stays
+        changed.pop("distances", None)
     if any(not of_measurement(name) for name in changed):
         raise UserError(
             f"{run.path} is a {run.progress} run with other settings: "

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 Progress = Literal["absent", "running", "failed", "finished"]
 DESCRIPTION = frozenset({"identity.json", "config.json", "environment.json"})
 """Files that say what a run is; nothing else in its folder tells if they are damaged."""
-MEASURED = frozenset({"manifest.json", "records.csv", "cost.json", "pictures"})
+MEASURED = frozenset({"manifest.json", "records.csv", "distances.csv", "cost.json", "pictures"})
 """Files and folders that are made again by measuring again."""
 REDO = ".redo"
 """End of the hidden name of a run that `--redo` makes."""

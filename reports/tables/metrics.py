@@ -139,11 +139,11 @@ def _measured_column(grid: pd.DataFrame, bucket: str, metric: str) -> list[Cell]
     column = grid[grid["bucket"] == bucket]
     digits = find(metric).digits
     printed = [float(f"{mean:.{digits}f}") for mean in column["mean"]]
-    marks = _marks(pd.Series(printed), find(metric).higher_is_better)
-    return [_measured(row, digits, mark) for row, mark in zip(_rows(column), marks, strict=True)]
+    marked = marks(pd.Series(printed), find(metric).higher_is_better)
+    return [_measured(row, digits, mark) for row, mark in zip(_rows(column), marked, strict=True)]
 
 
-def _marks(printed: pd.Series[float], higher: bool) -> list[Mark]:
+def marks(printed: pd.Series[float], higher: bool) -> list[Mark]:
     """Return marks for the best and second best of a column; none with fewer than two values."""
     if printed.count() < 2:
         return [""] * len(printed)

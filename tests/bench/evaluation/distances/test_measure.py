@@ -1,0 +1,134 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from bench.config import Evaluation
+from bench.core.errors import MissingWeightsError
+from bench.data import pairs as manifest
+from bench.data.images.source import list_folder
+from bench.data.masks.family import GeneratedMasks
+from bench.data.pairs import FrozenPairs
+from bench.data.photos import load_photos
+from bench.evaluation.distances import formulas, inception, measure
+from bench.evaluation.distances.measure import Distances
+from bench.evaluation.distances.table import ALL, COLUMNS
+from bench.evaluation.evaluator import Evaluator
+from tests.bench.evaluation.distances.stub import Stub, let_few_suffice, stub_for_inception
+
+CPU = torch.device("cpu")
+AUTO = Evaluation(lpips="off", eval_batch=2)
+COLUMNS_OF_ALL = {"family": "baseline", "method": "grey", "seed": 0}
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> FrozenPairs:
+    """Three pairs of 32 pixels in each bucket; all buckets have the same three crops."""
+    folder, stream = tmp_path / "album", np.random.default_rng(2)
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        pixels = stream.integers(0, 256, (34, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / name)
+    photos = load_photos(list_folder(folder), 34, 32, tmp_path / "cache")
+    masks = GeneratedMasks(("boxes",))
+    return FrozenPairs(manifest.make(photos, masks, 32, 34, 3, 0, "test"), photos, masks)
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
+    return stub_for_inception(monkeypatch)
+
+
+@pytest.fixture
+def few_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_few_suffice(monkeypatch)
+
+
+class Grey(nn.Module):
+    """The colour 102.33 of 255 everywhere: a file holds 102."""
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        return torch.full_like(image, 0.4013)
+
+
+def measured(pairs: FrozenPairs, settings: Evaluation = AUTO) -> pd.DataFrame:
+    distances = Distances(pairs, settings, CPU)
+    filled = distances.gather()
+    Evaluator(pairs, settings, CPU).records(Grey(), "grey", {}, filled=filled)
+    return distances.rows(filled, COLUMNS_OF_ALL)
+
+
+@pytest.mark.usefixtures("few_suffice")
+def test_composites_with_8_bits_are_compared_with_the_true_images(
+    pairs: FrozenPairs, stub: Stub
+) -> None:
+    found = measured(pairs)
+    assert set(COLUMNS) == set(found) and (found["reason"] == "").all()
+    image, mask = pairs.batch(range(len(pairs)))
+    composites = torch.where(mask == 1, image, 102)
+    assert torch.equal(stub.images[: len(pairs)], composites)
+    true, filled = Stub()(image), Stub()(composites)
+    values = found.set_index(["bucket", "metric"])["value"]
+    everything = formulas.fid(true, filled) | formulas.kid(true, filled, size=3)
+    everything |= formulas.discriminative_scores(true, filled)
+    assert values[ALL].to_dict() == pytest.approx(everything)
+    first = pairs.manifest.pairs[0].bucket
+    assert values[first]["fid"] == pytest.approx(formulas.fid(true[:3], filled[:3])["fid"])
+    assert found.set_index("bucket")["n"].to_dict() == dict.fromkeys(found["bucket"], 3) | {ALL: 12}
+
+
+@pytest.mark.usefixtures("few_suffice")
+def test_each_true_crop_is_looked_at_once(pairs: FrozenPairs, stub: Stub) -> None:
+    distances = Distances(pairs, AUTO, CPU)
+    for _ in range(2):  # two methods
+        filled = distances.gather()
+        Evaluator(pairs, AUTO, CPU).records(Grey(), "grey", {}, filled=filled)
+        distances.rows(filled, COLUMNS_OF_ALL)
+    assert len(stub.images) == 2 * len(pairs) + 3
+
+
+def test_too_few_images_are_counted_as_different_and_load_nothing(
+    pairs: FrozenPairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inception, "load", lambda *_: 1 / 0)
+    found = measured(pairs).set_index(["bucket", "metric"])
+    assert found["value"].isna().all()
+    # Four buckets share three crops.
+    assert found["reason"][ALL].tolist() == [
+        f"3 of {least} different images" for least in ("2,048", "1,000", "4,096", "4,096")
+    ]
+
+
+def test_a_bucket_may_have_too_few_where_all_have_enough(
+    pairs: FrozenPairs, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure, "LEAST", measure.LEAST | {"fid": 3})
+    found = measured(pairs).set_index(["bucket", "metric"])
+    assert found["value"].notna().sum() == 5  # FID of four buckets and of all
+    assert found["reason"][ALL]["kid"] == "3 of 1,000 different images"
+
+
+@pytest.mark.usefixtures("few_suffice")
+def test_missing_weights_are_a_reason_or_an_error(
+    pairs: FrozenPairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object) -> None:
+        raise MissingWeightsError("no weights here")
+
+    monkeypatch.setattr(inception, "load", missing)
+    found = measured(pairs)
+    assert found["value"].isna().all() and set(found["reason"]) == {"no weights here"}
+    assert Distances(pairs, AUTO, CPU).digest == ""
+    with pytest.raises(MissingWeightsError, match="--distances on: no weights here"):
+        Distances(pairs, Evaluation(distances="on"), CPU)
+
+
+@pytest.mark.usefixtures("few_suffice")
+def test_off_measures_nothing_and_says_so(pairs: FrozenPairs, stub: Stub) -> None:
+    found = measured(pairs, Evaluation(lpips="off", distances="off"))
+    assert not stub.seen and found["value"].isna().all()
+    assert set(found["reason"]) == {"switched off by --distances off"}
