@@ -2,8 +2,9 @@
 
 A method is defined by one call in a module that lies directly in `variants/` or `baselines/` (of a
 folder there, in its `__init__.py`), or in a module that an installed package names by an entry
-point of the group `lbam_bench.methods`. Networks and learners lie elsewhere and are named by
-references, `"package.module:attribute"`, so that listing the methods imports no torch.
+point of the group `lbam_bench.methods`, or in a file that `--plugin` names. Networks and learners
+lie elsewhere and are named by references, `"package.module:attribute"`, so that listing the methods
+imports no torch.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from bench.cli import options
 from bench.cli.arguments import Parser
 from bench.core.errors import UserError
 
@@ -21,6 +22,7 @@ def add_options(parser: Parser) -> None:
     parser.usage, parser.epilog = "%(prog)s (NAME | --all)", EXAMPLES
     parser.add_argument("name", metavar="NAME", nargs="?", help="name of the method (see list)")
     parser.add_argument("--all", action="store_true", help="check all methods")
+    options.add_plugin(parser)
 
 
 def execute(args: argparse.Namespace) -> int:

@@ -61,6 +61,8 @@ def _words(parser: Parser, option: str, value: Any) -> Iterator[str]:
         yield from [flag] if value else []
     elif isinstance(value, list) and isinstance(actions[flag].nargs, int):
         yield from (flag, *map(str, value))
+    elif isinstance(value, list) and isinstance(actions[flag], argparse._AppendAction):
+        yield from (f"{flag}={_text(item)}" for item in value)
     else:
         values = value if isinstance(value, list) else [value]
         yield f"{flag}={','.join(map(_text, values))}"

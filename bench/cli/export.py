@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.cli import methods
+from bench.cli import methods, options
 from bench.cli.arguments import Parser
 from bench.core.errors import unknown
 
@@ -24,6 +24,7 @@ def add_options(parser: Parser) -> None:
     parser.usage, parser.epilog = "%(prog)s --run DIR --to DIR [options]", EXAMPLES
     parser.add_argument("--run", required=True, type=Path, help="folder of a finished, trained run")
     parser.add_argument("--to", required=True, type=Path, help="folder to write: new, or empty")
+    options.add_plugin(parser)
     parser.add_argument(
         "--format",
         action="append",

@@ -26,6 +26,7 @@ def add_options(parser: Parser) -> None:
     options.add_picture(parser, required=True)
     parser.add_argument("--out", required=True, type=Path, help="where to save the filled picture")
     options.add_device(parser)
+    options.add_plugin(parser)
     for name in ("width", "depth"):
         options.add_field(parser, Model, name)
     help = "preset that --weights were trained with (default: paper)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from bench.cli import options
 from bench.cli.arguments import Parser
 
 EXAMPLES = """examples:
@@ -19,6 +20,7 @@ def add_options(parser: Parser) -> None:
     parser.add_argument(
         "kind", choices=KINDS, nargs="?", default="methods", help="what to list (default: methods)"
     )
+    options.add_plugin(parser)
 
 
 def execute(args: argparse.Namespace) -> int:

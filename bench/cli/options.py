@@ -16,7 +16,8 @@ from bench.registry import Family
 FIRST = (
     "--variant", "--baseline", "--variants", "--methods", "--run", "--weights", "--preset", "--out",
     "--images", "--test-images", "--masks", "--data-root", "--seed", "--seeds", "--steps",
-    "--batch-size", "--device", "--redo", "--name", "--config", "--launcher", "--dry-run",
+    "--batch-size", "--device", "--redo", "--name", "--config", "--plugin",
+    "--launcher", "--dry-run",
 )  # fmt: skip
 """The options that people use first: those that the short help of a command shows."""
 
@@ -26,6 +27,7 @@ def add_config(parser: Parser, only: Sequence[str] | None = None) -> None:
     listing = "; ".join(f"{name}: {text}" for name, text in PRESET_HELP.items())
     parser.add_argument("--preset", default="quick", help=f"{listing} (default: quick)")
     add_out(parser)
+    add_plugin(parser)
     for section, kind in sections():
         if only is None or section in only:
             group = parser.add_argument_group(section, (kind.__doc__ or "").partition("\n")[0])
@@ -101,6 +103,18 @@ def add_name(parser: Parser) -> None:
         default="",
         metavar="TAG",
         help="word in the names of the runs, for those that differ in an option",
+    )
+
+
+def add_plugin(parser: Parser) -> None:
+    """Add --plugin, a file that defines methods of one's own."""
+    parser.add_argument(
+        "--plugin",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE.py",
+        help="file that defines methods as a file in baselines/ does; may be given several times",
     )
 
 

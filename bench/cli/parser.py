@@ -32,10 +32,11 @@ from bench.cli import (
     study,
 )
 from bench.cli.arguments import Parser
+from bench.core import plugins
 from bench.core.errors import UserError, is_out_of_memory, unknown
 from bench.core.interrupts import INTERRUPTED, UNREAD, Stopped, with_command
 from bench.core.rank import is_first
-from bench.registry import discover
+from bench.registry import REGISTRY, discover
 
 
 class Command(Protocol):
@@ -187,6 +188,8 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         command, *rest = argv
         args, extra = parser.parse_known_args([command, *config_file.words(found, args), *rest])
     args.described, args.typed = found, typed
+    for file in getattr(args, "plugin", []):
+        plugins.load(file, REGISTRY)
     # Unknown words are looked at here: argparse would name none of the near options.
     for word in extra:
         if not word.startswith("-"):

@@ -41,6 +41,7 @@ def add_options(parser: Parser) -> None:
         help="folder that gets the report, as report/ (default: runs)",
     )
     options.add_picture(parser, required=False)
+    options.add_plugin(parser)
 
 
 def execute(args: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.cli import options
 from bench.cli.arguments import Parser, whole_number
 from bench.core.errors import unknown
 
@@ -36,6 +37,7 @@ def add_options(parser: Parser) -> None:
         metavar="SECTION",
         help="sections: training, inference, evaluation, data, start, reports (default: all)",
     )
+    options.add_plugin(parser)
 
     parser.add_argument(
         "--released",

@@ -7,7 +7,7 @@ weights they were built with, since no figure depends on them.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from torch.utils.flop_counter import flop_registry
 
 from bench import registry
 from bench.config import Model
-from bench.core import device
+from bench.core import device, plugins
 from bench.core.files import read_json, write_json
 from bench.data.images.decode import read_rgb, resize_shorter
 from bench.data.images.source import pictures
@@ -67,7 +67,7 @@ def measure(name: str, model: Model, wanted: str) -> Cost:
     """Measure the cost of the method of a name on a device (`auto` or `cpu`)."""
     # A forked process would begin with the memory of this one, and could not use CUDA.
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_measure, (name, model, wanted))
+        return pool.apply(_measure, (name, model, wanted, plugins.loaded()))
 
 
 def flops(work: Callable[[], object]) -> int:
@@ -105,7 +105,9 @@ class _Counter(TorchDispatchMode):
         return result
 
 
-def _measure(name: str, model: Model, wanted: str) -> Cost:
+def _measure(name: str, model: Model, wanted: str, files: Sequence[Path]) -> Cost:
+    for file in files:
+        plugins.load(file, registry.REGISTRY)
     device.tune_cpu()
     where = device.choose(wanted)
     image, mask = (x.to(where) for x in _inputs())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.config import Config, flag_of, sections
+from bench.core import plugins
 from bench.core.errors import UserError
 from bench.core.run_folder import NAME
 from bench.presets import PRESETS
@@ -52,7 +53,9 @@ class Case:
         preset = ["--preset", self.config.preset]
         tag = ["--name", self.tag] if self.tag else []
         method = [f"--{self.method.family}", self.method.name]
-        return ["run", *method, *preset, *tag, *self._options(), "--out", str(self.root)]
+        # All files: the case may name a metric or a reference of another one.
+        files = [f"--plugin={file}" for file in plugins.loaded()]
+        return ["run", *method, *files, *preset, *tag, *self._options(), "--out", str(self.root)]
 
     def _options(self) -> Iterator[str]:
         """Yield the options in which the config differs from its preset."""

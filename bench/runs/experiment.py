@@ -269,7 +269,11 @@ def load_run(run: Run) -> tuple[Method, Config]:
         config = from_dict(read_json(run.config))
     except UserError as error:
         raise UserError(f"{run.config}: {error}; `run --redo` replaces the run") from error
-    return registry.find(run.method), override(config, {"cache": "", "manifest": ""})
+    try:
+        method = registry.find(run.method)
+    except UserError as error:
+        raise UserError(f"{run.path}: {error}; a plug-in's needs --plugin FILE.py") from error
+    return method, override(config, {"cache": "", "manifest": ""})
 
 
 def own_pairs(run: Run, asked: Collection[str]) -> dict[str, str]:

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.config import Config, identity
+from bench.core import plugins
 from bench.core.references import Reference, attribute_of, module_of
 from bench.data.masks.source import modules
 from bench.evaluation.metrics.metric import REGISTRY
@@ -177,15 +178,19 @@ class _Modules:
         for alias in node.names:
             inside = f"{node.module}.{alias.name}" if isinstance(node, ast.ImportFrom) else ""
             local = alias.asname or alias.name
-            if self._module(inside):  # `from package import module`
+            if self._followed(inside):  # `from package import module`
                 yield f"import {self.digest(inside)} as {local}"
             elif isinstance(node, ast.ImportFrom):
                 origin = node.module or ""
-                origin = self.digest(origin) if self._module(origin) else origin
+                origin = self.digest(origin) if self._followed(origin) else origin
                 yield f"from {origin} import {alias.name} as {local}"
             else:
-                origin = self.digest(alias.name) if self._module(alias.name) else alias.name
+                origin = self.digest(alias.name) if self._followed(alias.name) else alias.name
                 yield f"import {origin} as {local}"
+
+    def _followed(self, name: str) -> bool:
+        """Whether an import is followed; one beside a plug-in need not lie in a package."""
+        return self._module(name) or _beside_plugin(name)
 
     def _module(self, name: str) -> bool:
         """Whether a dotted name is a module of the packages that are followed."""
@@ -211,6 +216,13 @@ def _find(name: str) -> ModuleSpec | None:
     if above and (parent is None or parent.submodule_search_locations is None):
         return None  # `above` is a module, and the last part of the name a thing inside it
     return importlib.util.find_spec(name)
+
+
+def _beside_plugin(name: str) -> bool:
+    """Return whether a dotted name is a module that lies in the folder of a plug-in."""
+    if not name or name.partition(".")[0] in OWN_PACKAGES or not plugins.lies_beside(name):
+        return False
+    return _find(name) is not None
 
 
 def _is_silent(node: Any) -> bool:
