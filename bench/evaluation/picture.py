@@ -13,12 +13,11 @@ from bench.data.images.decode import SUFFIXES, read_rgb
 from bench.data.masks.buckets import Mask, hole_ratio
 from bench.data.masks.polarity import Polarity, read_mask, warn_if_mostly_hole
 from bench.evaluation.album import save_picture
+from bench.evaluation.crops import SMALLEST, fill_holes
 from bench.evaluation.fill import fill
+from bench.networks.compiled import Compiled
 from bench.networks.holes import composite
 from bench.networks.layers import to_device
-
-SMALLEST = 16
-"""Least side of a picture, pixels; networks promise to work from here on up."""
 
 
 def read(image_file: Path, mask_file: Path, polarity: Polarity) -> tuple[Tensor, Tensor]:
@@ -28,18 +27,27 @@ def read(image_file: Path, mask_file: Path, polarity: Polarity) -> tuple[Tensor,
     no known pixel. `polarity` says which colour the hole has in the mask file. A mask that is
     mostly hole is a warning.
     """
-    image, mask = read_rgb(image_file), read_mask(mask_file, polarity)
-    if image.shape[:2] != mask.shape:
-        raise UserError(
-            f"{mask_file} is {mask.shape[1]}x{mask.shape[0]} but {image_file} is "
-            f"{image.shape[1]}x{image.shape[0]}; they must be of one size"
-        )
-    check(mask, str(image_file), str(mask_file), polarity)
+    image = read_rgb(image_file)
+    mask = read_known(mask_file, polarity, image_file, image.shape)
     # Arrays of PIL images are read-only, and torch wants writable ones: hence a copy.
     return (
         torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255,
         torch.from_numpy(mask)[None, None].float(),
     )
+
+
+def read_known(
+    mask_file: Path, polarity: Polarity, image_file: Path, shape: tuple[int, ...]
+) -> Mask:
+    """Read the mask [H,W], 1 = known, of an image whose shape begins with H and W, as `read`."""
+    mask, (height, width) = read_mask(mask_file, polarity), shape[:2]
+    if mask.shape != (height, width):
+        raise UserError(
+            f"{mask_file} is {mask.shape[1]}x{mask.shape[0]} but {image_file} is {width}x{height}; "
+            "they must be of one size"
+        )
+    check(mask, str(image_file), str(mask_file), polarity)
+    return mask
 
 
 def check(mask: Mask, image_name: str, mask_name: str, polarity: Polarity) -> None:
@@ -59,17 +67,50 @@ def check(mask: Mask, image_name: str, mask_name: str, polarity: Polarity) -> No
     warn_if_mostly_hole(ratio, mask_name, polarity)
 
 
-def fill_picture(network: nn.Module, image: Tensor, mask: Tensor, device: torch.device) -> Tensor:
-    """Return the image [1,3,H,W] with its hole filled; known pixels stay as they are.
+class Filler:
+    """A network that is ready to fill pictures of any size.
 
-    The mask is [1,1,H,W] with 1 = known. The network runs in bf16, weights included, where the
-    device has units for it.
+    It runs in bf16, weights included, where the device has units for it.
     """
-    dtype = torch.bfloat16 if has_bf16_units(device) else torch.float32
-    network = to_device(network, device).to(dtype)
-    image, mask = image.to(device), mask.to(device)
-    output = fill(network, image.to(dtype), mask.to(dtype)).float()
-    return composite(output, image, mask)
+
+    def __init__(self, network: nn.Module, device: torch.device) -> None:
+        """Move the network, not a copy of it, to the device and into the precision."""
+        self.device = device
+        self.dtype = torch.bfloat16 if has_bf16_units(device) else torch.float32
+        self.network = to_device(network, device).to(self.dtype)
+        self.compiled: tuple[torch.Size, nn.Module] | None = None
+
+    def compile(self, height: int, width: int) -> None:
+        """Compile the network for pictures of a size; what prevents this is a `UserError`."""
+        image, mask = torch.zeros(1, 3, height, width), torch.zeros(1, 1, height, width)
+        compiled = Compiled(self.network, batch=1)
+        self._run(compiled, image, mask)  # now, and not in the middle of the first picture
+        self.compiled = image.shape[-2:], compiled
+
+    def __call__(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Fill the hole of an image [B,3,H,W] in [0,1] in place, and return it.
+
+        The mask is [B,1,H,W] with 1 = known; both lie on the CPU. Known pixels stay bit for bit as
+        they are. A large picture is filled in crops, see `bench.evaluation.crops`.
+        """
+        return fill_holes(self._fill, image, mask)
+
+    def _fill(self, image: Tensor, mask: Tensor) -> Tensor:
+        if self.compiled is not None and image.shape[-2:] == self.compiled[0]:
+            return self._run(self.compiled[1], image, mask)
+        return self._run(self.network, image, mask)
+
+    def _run(self, network: nn.Module, image: Tensor, mask: Tensor) -> Tensor:
+        inputs = (x.to(self.device, self.dtype) for x in (image, mask))
+        return fill(network, *inputs).float().cpu()
+
+
+def fill_picture(network: nn.Module, image: Tensor, mask: Tensor, device: torch.device) -> Tensor:
+    """Return the image [B,3,H,W] in [0,1] with its hole filled, as a `Filler` fills it.
+
+    The mask is [B,1,H,W] with 1 = known. All three lie on the CPU.
+    """
+    return Filler(network, device)(image.clone(), mask)
 
 
 def show_hole(image: Tensor, mask: Tensor) -> Tensor:
