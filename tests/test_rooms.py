@@ -30,9 +30,10 @@ MAY_IMPORT = {
     "bench.profiling": ENGINE | {"bench.runs"},
     "bench.conformance": ENGINE,
     "bench.exporting": ENGINE | {"bench", "bench.runs"},
+    "bench.painting": ENGINE | {"bench.runs"},
     "bench.cli": ENGINE
     | {"bench", "bench.runs", "bench.sweeps", "bench.profiling", "bench.conformance"}
-    | {"bench.exporting", "reports", "reports.tables", "reports.study"},
+    | {"bench.exporting", "bench.painting", "reports", "reports.tables", "reports.study"},
     "bench.interface": ENGINE | {"bench.cli", "bench.runs", "bench.sweeps", "reports"},
     "bench.__main__": {"bench.cli", "bench.core"},
     "variants": METHODS,

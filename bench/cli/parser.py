@@ -24,6 +24,7 @@ from bench.cli import (
     listing,
     options,
     pack,
+    paint,
     pairs,
     report,
     run,
@@ -54,7 +55,10 @@ class Command(Protocol):
 COMMANDS: dict[str, dict[str, Command]] = {
     "train": {"run": run, "ablate": ablate, "compare": compare},
     "measure": {"evaluate": evaluate, "report": report, "pack": pack, "export": export},
-    "look": {"list": listing, "status": status, "pairs": pairs, "inpaint": inpaint, "study": study},
+    "look": {
+        **{"list": listing, "status": status, "pairs": pairs},
+        **{"inpaint": inpaint, "paint": paint, "study": study},
+    },
     "keep house": {"check": check, "speed": speed, "clean": clean},
 }
 """The commands by purpose, as `--help` groups them."""
