@@ -21,7 +21,6 @@ from bench.evaluation.fill import blank, fill
 from bench.evaluation.given import Given
 from bench.evaluation.metrics.metric import Metric, MetricFunction, Region, all_metrics
 from bench.evaluation.metrics.pixelwise import RANGE, quantise
-from bench.evaluation.metrics.psnr import psnr
 from bench.networks.compiled import Compiled
 from bench.networks.holes import composite
 from bench.networks.layers import to_device
@@ -185,22 +184,6 @@ def load(metric: Metric, settings: Evaluation, device: torch.device) -> Measure:
         return Measure(metric, metric.load(settings, device), "")
     except MissingWeightsError as error:
         return Measure(metric, None, str(error))
-
-
-def mean_psnr(network: nn.Module, pairs: FrozenPairs, device: torch.device, batch: int) -> float:
-    """Return the mean composite PSNR over the pairs in dB, the number in validation curves.
-
-    It is computed in batches of `batch` pairs. Pairs without a finite PSNR are left out.
-    """
-    values = []
-    for first in range(0, len(pairs), batch):
-        indices = range(first, min(first + batch, len(pairs)))
-        images, masks = (x.to(device) for x in pairs.batch(indices))
-        image, mask = images.float() / 255, masks.float()
-        raw = fill(network, image, mask)
-        values.append(psnr(*_regions(raw, image, mask)["composite"]))
-    measured = torch.cat(values)
-    return float(measured[measured.isfinite()].mean())
 
 
 def _timed(

@@ -26,8 +26,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.machinery import ModuleSpec
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.config import Config, identity
 from bench.core import plugins
@@ -148,15 +149,49 @@ class _Modules:
         """Return the digest of one module."""
         if name not in self.digests:
             self.digests[name] = "circle"  # for modules that import each other
-            spec = _find(name)
-            if spec is None or spec.origin is None:
-                return name
-            tree = ast.parse(Path(spec.origin).read_bytes())
-            package = name if spec.submodule_search_locations else name.rpartition(".")[0]
-            self.digests[name] = _short(" ".join(self.spell(_absolute(tree, package))))
+            self.digests[name] = _short(" ".join(map(self._written, _words(name, self.own))))
         return self.digests[name]
 
-    def spell(self, value: Any) -> Iterator[str]:
+    def _written(self, words: str | _Named) -> str:
+        if isinstance(words, str):
+            return words
+        return f"{words.before}{self.digest(words.module)}{words.after}"
+
+
+class _Named(NamedTuple):
+    """A word that names a followed module, whose digest stands between `before` and `after`."""
+
+    before: str
+    module: str
+    after: str
+
+
+@cache
+def _words(name: str, own: tuple[str, ...]) -> tuple[str | _Named, ...]:
+    """Return the words of a module, with those between two followed modules as one string.
+
+    They are kept, since many modules are in the digests of several others. A module without source
+    has its name as its only word.
+    """
+    spec = _find(name)
+    if spec is None or spec.origin is None:
+        return (name,)
+    tree = ast.parse(Path(spec.origin).read_bytes())
+    package = name if spec.submodule_search_locations else name.rpartition(".")[0]
+    spelled = _Spelling(own).spell(_absolute(tree, package))
+    runs = groupby(spelled, key=lambda word: isinstance(word, _Named))
+    return tuple(
+        word for named, run in runs for word in (run if named else [" ".join(map(str, run))])
+    )
+
+
+class _Spelling:
+    """The words of syntax trees, in which modules of the `own` packages are named."""
+
+    def __init__(self, own: tuple[str, ...]) -> None:
+        self.own = own
+
+    def spell(self, value: Any) -> Iterator[str | _Named]:
         """Yield node names, field names and constants, in the order of the source."""
         if isinstance(value, list):
             yield from (word for item in value if not _is_silent(item) for word in self.spell(item))
@@ -170,23 +205,21 @@ class _Modules:
                     yield from self.spell(child)
         elif isinstance(value, str) and self._module(value.partition(":")[0]):
             module, _, attribute = value.partition(":")  # a reference, or a module's name
-            yield f"{self.digest(module)}:{attribute}"
+            yield _Named("", module, f":{attribute}")
         else:
             yield repr(value)
 
-    def _import(self, node: ast.Import | ast.ImportFrom) -> Iterator[str]:
+    def _import(self, node: ast.Import | ast.ImportFrom) -> Iterator[str | _Named]:
         for alias in node.names:
-            inside = f"{node.module}.{alias.name}" if isinstance(node, ast.ImportFrom) else ""
             local = alias.asname or alias.name
+            inside = f"{node.module}.{alias.name}" if isinstance(node, ast.ImportFrom) else ""
             if self._followed(inside):  # `from package import module`
-                yield f"import {self.digest(inside)} as {local}"
+                words = _Named("import ", inside, f" as {local}")
             elif isinstance(node, ast.ImportFrom):
-                origin = node.module or ""
-                origin = self.digest(origin) if self._followed(origin) else origin
-                yield f"from {origin} import {alias.name} as {local}"
+                words = _Named("from ", node.module or "", f" import {alias.name} as {local}")
             else:
-                origin = self.digest(alias.name) if self._followed(alias.name) else alias.name
-                yield f"import {origin} as {local}"
+                words = _Named("import ", alias.name, f" as {local}")
+            yield words if self._followed(words.module) else "".join(words)
 
     def _followed(self, name: str) -> bool:
         """Whether an import is followed; one beside a plug-in need not lie in a package."""

@@ -22,8 +22,8 @@ from bench.core.run_folder import RunFolder
 from bench.data.batches import load_batches
 from bench.data.inputs import Inputs
 from bench.evaluation.album import save_picture
-from bench.evaluation.evaluator import mean_psnr
 from bench.evaluation.fill import blank, fill
+from bench.evaluation.validation import mean_psnr
 from bench.networks import weights
 from bench.networks.holes import composite
 from bench.networks.interfaces import TellsScalars

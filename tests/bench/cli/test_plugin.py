@@ -15,8 +15,8 @@ from bench.config import override
 from bench.core import plugins
 from bench.presets import preset
 from bench.registry import find
+from bench.runs import identity
 from bench.runs.case import Case
-from bench.runs.identity import method_code, module_digest
 from tests.bench.conftest import Run
 
 PLUGIN = """
@@ -64,7 +64,8 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> Iterator[Forget]:
         monkeypatch.setattr(plugins, "_loaded", [])
         for name in [n for n in set(sys.modules) - before if n.startswith("shallow")]:
             del sys.modules[name]
-        module_digest.cache_clear()
+        identity._words.cache_clear()
+        identity.module_digest.cache_clear()
 
     monkeypatch.setattr(sys, "path", list(sys.path))
     call()
@@ -113,7 +114,7 @@ def test_a_plugins_code_is_followed_to_the_files_beside_it(plugin: Path, forget:
     def code(name: str) -> str:
         forget()
         plugins.load(plugin, registry.REGISTRY)
-        return method_code(find(name), preset("quick"))
+        return identity.method_code(find(name), preset("quick"))
 
     own, ours = code("shallow"), code("telea")
     plugin.with_name("shallow_parts.py").write_text("# three by three\nKERNEL = 3\n")
@@ -145,7 +146,7 @@ def test_list_shows_the_methods_of_a_plugin(run: Run, plugin: Path) -> None:
 
 @pytest.mark.slow
 def test_check_takes_a_plugin(run: Run, plugin: Path) -> None:
-    code, out, _ = run("check", "shallow", "--plugin", plugin)
+    _, out, _ = run("check", "shallow", "--plugin", plugin)
     assert "ok      any side from 16 pixels" in out and "listed without torch: it is def" in out
 
 

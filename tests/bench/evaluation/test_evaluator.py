@@ -18,11 +18,12 @@ from bench.data.masks.family import GeneratedMasks
 from bench.data.photos import load_photos
 from bench.evaluation import records
 from bench.evaluation.album import Album, PictureWriter, save_picture
-from bench.evaluation.evaluator import Evaluator, mean_psnr, measure
+from bench.evaluation.evaluator import Evaluator, measure
 from bench.evaluation.fill import fill
 from bench.evaluation.metrics import lpips, metric
 from bench.evaluation.metrics.metric import all_metrics, find
 from bench.evaluation.picture import fill_picture
+from bench.evaluation.validation import mean_psnr
 
 LEVEL = 0.4013  # 102.33 of 255: a picture file holds 102
 CPU = torch.device("cpu")

@@ -10,6 +10,7 @@ from bench.config import override
 from bench.data.masks.source import modules
 from bench.presets import preset
 from bench.registry import Method, TrainedNetwork, discover, find
+from bench.runs import identity
 from bench.runs.identity import (
     fingerprint,
     measurement,
@@ -39,6 +40,12 @@ class Net:
 LAYERS = "def scale(x, factor):\n    return factor * x\n"
 
 
+def read_again() -> None:
+    """Forget the words and digests of all modules."""
+    identity._words.cache_clear()
+    module_digest.cache_clear()
+
+
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
     """Write a module of the package `mine`."""
@@ -48,14 +55,14 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
         path = tmp_path / "mine" / f"{name}.py"
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
-        module_digest.cache_clear()
+        read_again()
         sys.path_importer_cache.clear()
 
     module("__init__", "")
     yield module
     for name in [name for name in sys.modules if name.partition(".")[0] == "mine"]:
         del sys.modules[name]
-    module_digest.cache_clear()
+    read_again()
 
 
 def digest(name: str = "mine.net") -> str:
@@ -109,6 +116,15 @@ def test_code_counts(write: Write, before: str, old: str, new: str) -> None:
 def test_imported_code_counts(write: Write, before: str) -> None:
     write("layers", LAYERS.replace("factor * x", "x - factor"))
     assert digest() != before
+
+
+def test_how_results_are_measured_does_not_count_in_a_training() -> None:
+    followed = identity._Modules(identity.OWN_PACKAGES)
+    for name in identity.TRAINING_CODE:
+        followed.digest(name)
+    assert "bench.evaluation.fill" in followed.digests
+    assert "bench.evaluation.evaluator" not in followed.digests
+    assert "bench.evaluation.metrics.ssim" not in followed.digests
 
 
 def test_which_module_a_name_comes_from_counts(write: Write, before: str) -> None:
