@@ -43,16 +43,27 @@ def groups(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
             group.append(run)
     # Trained methods come first, in the order given.
     place = {run.path: (not run.trained, number) for number, run in enumerate(runs)}
-    ordered = [sorted(group, key=lambda run: place[run.path]) for group in found]
-    ordered.sort(key=lambda group: place[group[0].path])
-    # The run with the most settings has all that its group shares.
-    return {_digest(max((r.settings for r in group), key=len)): group for group in ordered}
+    # The run that starts a group has all that the group shares.
+    keyed = [(_digest(group[0]), sorted(group, key=lambda run: place[run.path])) for group in found]
+    return dict(sorted(keyed, key=lambda item: place[item[1][0].path]))
 
 
 def _agree(one: RunFolder, other: RunFolder) -> bool:
-    """Return whether two runs have equal values for all settings that both have."""
+    """Return whether two runs have equal values for all settings that both have.
+
+    Of one method they must have weights of one origin, too: those that the suite trained are known
+    by the settings, and others by their digest.
+    """
+    if one.method == other.method and _from_elsewhere(one) != _from_elsewhere(other):
+        return False
     first, second = one.settings, other.settings
     return all(first[name] == second[name] for name in first.keys() & second.keys())
+
+
+def _from_elsewhere(run: RunFolder) -> str:
+    """Return the digest of weights that no run of the suite trained; empty for all other runs."""
+    identity = run.read_identity()
+    return "" if "training images" in identity else str(identity.get("weights", ""))
 
 
 def title(frame: pd.DataFrame, runs: Sequence[RunFolder]) -> str:
@@ -105,9 +116,8 @@ def _code_warnings(runs: Sequence[RunFolder]) -> Iterator[str]:
     """Yield a warning for each method whose runs have different digests of its code."""
     codes: dict[str, dict[str, list[str]]] = {}
     for run in runs:
-        identity = run.read_identity()
-        if "code" in identity:  # an evaluation of given weights has none
-            codes.setdefault(run.method, {}).setdefault(identity["code"], []).append(run.name)
+        code = run.read_identity()["code"]
+        codes.setdefault(run.method, {}).setdefault(code, []).append(run.name)
     for method, made in codes.items():
         if len(made) > 1:
             yield (
@@ -152,7 +162,7 @@ def lines(frame: pd.DataFrame, runs: Sequence[RunFolder]) -> Iterator[str]:
         yield (
             f"{run.name}: fingerprint {_fingerprint(run)}, {_budget(run)}"
             f"torch {environment['packages']['torch']}, {environment['device']}, "
-            f"{_commit(environment)}.{_departures(run)}{_outputs(run)}"
+            f"{_commit(environment)}.{_departures(run)}{_weights(run)}{_outputs(run)}"
         )
 
 
@@ -163,6 +173,15 @@ def _departures(run: RunFolder) -> str:
         return ""
     named = ", ".join(f"{term} {weight:g}" for term, weight in weights.items())
     return f" Its own loss has other weights than published: {named}."
+
+
+def _weights(run: RunFolder) -> str:
+    """Return a sentence on the weights of an evaluation, which come from a run or from a file."""
+    digest = run.read_identity().get("weights")
+    if digest is None:
+        return ""
+    name = read_json(run.environment)["weights"]["run"]
+    return f" Its weights are those of {name or 'a file'}, digest {digest}."
 
 
 def _outputs(run: RunFolder) -> str:
@@ -192,7 +211,10 @@ def _mask_families(run: RunFolder) -> Iterator[str]:
         yield f"Mask families by bucket, in test pairs: {'; '.join(texts)}."
 
 
-def _digest(settings: Mapping[str, Any]) -> str:
+def _digest(first: RunFolder) -> str:
+    """Return a digest of what the run that starts a group has, and all others there agree with."""
+    weights = _from_elsewhere(first)
+    settings = {**first.settings, **({"weights": weights} if weights else {})}
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -216,8 +238,9 @@ def _budget(run: RunFolder) -> str:
     config = _config(run)
     if not config:
         return ""
-    if not run.trained:
-        return f"preset {config['preset']}, not trained{' here' if run.outputs else ''}, "
+    if not run.trained or _from_elsewhere(run):
+        here = " here" if run.outputs or run.trained else ""
+        return f"preset {config['preset']}, not trained{here}, "
     training = config["training"]
     length = f"{training['steps']} steps" if training["steps"] else f"{training['epochs']} epochs"
     changed = presets.changes(from_dict(config))

@@ -1,91 +1,180 @@
-"""Measure trained weights on other test pairs, or outputs that another program made."""
+"""Measure finished runs, algorithms or pictures of another program on other test pairs."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import methods, options
 from bench.cli.arguments import Parser
+from bench.cli.run import make
+from bench.cli.sweeping import attempted
+from bench.config import Model, flag_of, override
 from bench.core.errors import UserError
+from bench.core.rank import is_first
+from bench.registry import ImportedWeights, Method, TrainedNetwork
 
 if TYPE_CHECKING:
     from bench.core.run_folder import RunFolder
+    from bench.runs.case import Case
 
 EXAMPLES = """examples:
-  python -m bench evaluate --run runs/forward-quick-seed0 --test-images folder:PHOTOS
+  python -m bench evaluate --run runs/forward-quick-seed0 runs/full-quick-seed0 --test-images PHOTOS
+  python -m bench evaluate --baseline patchmatch --test-images folder:PHOTOS
   python -m bench evaluate --variant released --weights FILE --size 256 --resize 350
   python -m bench evaluate --outputs FOLDER --name lama --manifest pairs/pairs.json
 
-A run is measured on its own test pairs, unless an option asks for others: --test-images,
---test-masks, --pairs, --size and the like.
+Each result is a run like others, runs/METHOD-PRESET-on-IMAGES-PAIRS-seedN, and `report` has a table
+of those on several sets of test pairs. A run is measured on its own, unless an option asks for
+others: --test-images, --test-masks, --pairs, --size and the like, or --manifest.
 """
-OF_OUTPUTS, OF_WEIGHTS = ("name", "lossy", "redo"), ("run", "variant", "baseline", "weights")
-"""Options that concern --outputs alone, and those that cannot go with it."""
+WITHOUT_OUTPUTS = ("run", "variant", "baseline", "weights")
+"""Options that cannot go with --outputs."""
 
 
 def add_options(parser: Parser) -> None:
-    """Add the weights or outputs, and the parts of the config that concern a measurement."""
-    parser.usage = "%(prog)s (--run DIR | --weights FILE ... | --outputs DIR --name NAME) [options]"
+    """Add what is to be measured, and the parts of the config that concern a measurement."""
+    parser.usage = (
+        "%(prog)s (--run DIR ... | --baseline NAME | --weights FILE ... | --outputs DIR --name "
+        "NAME) [options]"
+    )
     parser.epilog = EXAMPLES
-    options.add_weights(parser)
+    parser.add_argument(
+        "--run",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
+        help="folders of finished runs; may be given several times",
+    )
+    options.add_method(parser.add_mutually_exclusive_group())
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="weights file (safetensors or torch); with --run: of one of its checkpoints",
+    )
     parser.add_argument(
         "--outputs",
         type=Path,
         metavar="DIR",
         help="folder of filled test pairs, named as `pairs export` names them",
     )
-    parser.add_argument("--name", help="with --outputs: name of their method in all reports")
+    parser.add_argument(
+        "--name",
+        default="",
+        help="word in the names of results; with --outputs: name of their method in all reports",
+    )
     parser.add_argument("--lossy", action="store_true", help="with --outputs: take JPEG as well")
-    parser.add_argument("--redo", action="store_true", help="with --outputs: replace earlier ones")
+    parser.add_argument("--redo", action="store_true", help="replace results that are there")
+    parser.add_argument(
+        "--cost", action="store_true", help="measure too what it costs to fill an image"
+    )
     options.add_device(parser)
     options.add_config(parser, only=("data", "model", "evaluation"))
     parser.first = (*options.FIRST, "--outputs", "--name", "--lossy", "--manifest")
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Measure; print the table, and where plot and pictures are."""
-    folder = _weights(args) if args.outputs is None else _outputs(args)
-    from reports import build
-
-    print(f"\n{build.run_report(folder)}")
-    print(build.places(folder))
-    return 0
-
-
-def _weights(args: argparse.Namespace) -> RunFolder:
-    """Measure trained weights, and return the folder of the results."""
-    from bench.config import override
-    from bench.evaluation.margins import margins
-    from bench.presets import preset
-
-    for name in OF_OUTPUTS:
-        if getattr(args, name):
-            raise UserError(f"--{name} has no effect without --outputs; leave it out")
-    method, start, file = methods.weights(args, preset(args.preset))
-    asked = options.given(args)
-    config = override(start, asked | {"device": args.device})
-    margins(config.evaluation.margins)
+    """Measure; print each table, and where its plot and pictures are."""
+    if args.outputs is not None:
+        _print_outputs(args)
+        return 0
+    works = _works(args)
     from bench.core.device import tune_cpu
 
     tune_cpu()
-    from bench.runs.experiment import evaluate_weights, own_pairs
+    failed = attempted(works)
+    for name, why in failed.items():
+        print(f"error: {name}: {why}", file=sys.stderr)
+    return 2 if failed else 0
+
+
+def _works(args: argparse.Namespace) -> dict[str, Callable[[], None]]:
+    """Return what is to be measured by its name; options that do not fit are a `UserError`."""
+    if args.lossy:
+        raise UserError("--lossy has no effect without --outputs; leave it out")
+    works: dict[str, Callable[[], None]] = {
+        str(folder): partial(_print, args, partial(_of_run, args, folder)) for folder in args.run
+    }
+    method = methods.chosen(args)
+    if method is not None:
+        _check_weights(method, args)
+        works[method.name] = partial(_print, args, partial(_of_method, args, method))
+    if not works:
+        raise UserError(
+            "say what to measure: --run DIR, --baseline NAME, or a method's name and --weights FILE"
+        )
+    if args.weights and len(works) > 1:
+        raise UserError("--weights goes with one --run, or with one method; give them one by one")
+    for option in Model.__dataclass_fields__:
+        if args.run and option in options.given(args):
+            raise UserError(
+                f"{flag_of(option)} has no effect with --run: {args.run[0]} knows the size of its "
+                "network; leave it out"
+            )
+    options.config(args)  # a wrong option is told at once
+    return works
+
+
+def _check_weights(method: Method, args: argparse.Namespace) -> None:
+    """Raise a `UserError` if a method needs weights that are not given, or has none."""
+    needs = isinstance(method, TrainedNetwork | ImportedWeights)
+    if needs and (args.run or not args.weights):
+        raise UserError(
+            f"{method.name} is measured with weights: give --run DIR alone, or --{method.family} "
+            f"{method.name} --weights FILE"
+        )
+    if args.weights and not needs:
+        raise UserError(f"{method.name} has no weights; leave out --weights")
+
+
+def _of_run(args: argparse.Namespace, folder: Path) -> Case:
+    from bench.runs import evaluation
     from bench.runs.run import Run
 
-    if args.run:
-        config = override(config, own_pairs(Run(args.run), asked))
-    return evaluate_weights(method, config, file, args.out, start if args.run else None)
+    asked = options.given(args) | {"device": args.device}
+    return evaluation.of_run(Run(folder), asked, args.out, args.name, args.weights)
+
+
+def _of_method(args: argparse.Namespace, method: Method) -> Case:
+    from bench.runs import evaluation
+
+    config = override(options.config(args), {"device": args.device})
+    if args.weights:
+        return evaluation.of_file(method, config, args.weights, args.out, args.name)
+    return evaluation.of_method(method, config, args.out, args.name)
+
+
+def _print(args: argparse.Namespace, case_of: Callable[[], Case]) -> None:
+    """Measure a case; print its table, and where plot and pictures are."""
+    from reports import build
+
+    case = case_of()
+    text = make(case, args.redo, args.cost)
+    if is_first():
+        print(f"\n{text}\n{build.places(case.run)}")
+
+
+def _print_outputs(args: argparse.Namespace) -> None:
+    """Measure the pictures of a folder; print their table, and where plot and pictures are."""
+    from reports import build
+
+    run = _outputs(args)
+    print(f"\n{build.run_report(run)}\n{build.places(run)}")
 
 
 def _outputs(args: argparse.Namespace) -> RunFolder:
     """Measure the pictures of a folder, and return their run."""
-    from bench.config import override
-
-    for name in OF_WEIGHTS:
-        if getattr(args, name) is not None:
+    for name in WITHOUT_OUTPUTS:
+        if getattr(args, name):
             raise UserError(f"--outputs and --{name}: give only one of them")
-    if args.name is None:
+    if not args.name:
         raise UserError("--outputs needs --name: how reports are to call the method that made them")
     config = override(options.config(args), {"device": args.device})
     from bench.core.device import tune_cpu

@@ -85,6 +85,7 @@ def weights(args: argparse.Namespace, start: Config) -> tuple[Method, Config, Pa
     if args.run and method is None:
         from bench.runs.experiment import load_run
         from bench.runs.run import Run
+        from bench.runs.weights import file_of
 
         for option in Model.__dataclass_fields__:
             if option in given(args):
@@ -94,7 +95,7 @@ def weights(args: argparse.Namespace, start: Config) -> tuple[Method, Config, Pa
                 )
         run = Run(args.run)
         method, config = load_run(run)
-        return method, config, args.weights or run.weights
+        return method, config, args.weights or file_of(run)
     if args.weights and method and not args.run:
         return method, start, args.weights
     raise UserError(

@@ -100,18 +100,22 @@ def _pictured(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
 
 
 def _to_fill(runs: Sequence[Run]) -> list[Run]:
-    """Return the first run of each method, which stands for all seeds; it must have its weights.
+    """Return a run of each method, which stands for all seeds; it must have its weights.
 
-    Outputs from a folder fill nothing else.
+    It is the first that holds weights of its own, else the first. Outputs from a folder fill
+    nothing else.
     """
-    first: dict[str, Run] = {}
+    from bench.runs.weights import file_of
+
+    of_method: dict[str, list[Run]] = {}
     for run in runs:
         if not run.outputs:
-            first.setdefault(run.method, run)
-    for run in first.values():
-        if run.trained and not run.weights.exists():
+            of_method.setdefault(run.method, []).append(run)
+    chosen = [next((r for r in own if r.weights.exists()), own[0]) for own in of_method.values()]
+    for run in chosen:
+        if run.trained and not file_of(run).exists():
             raise UserError(f"{run.name} has no weights to fill --image; use `pack --weights`")
-    return list(first.values())
+    return chosen
 
 
 def _remove_object(args: argparse.Namespace, runs: Sequence[Run], out: Path) -> Path:

@@ -6,7 +6,8 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bench.cli import config_file, methods, options, sweep_report
@@ -158,19 +159,26 @@ def _submit(sweep: Sweep, settings: Settings, args: argparse.Namespace) -> int:
 
 
 def run_here(sweep: Sweep, redo: bool) -> dict[str, str]:
-    """Make the runs one after the other in this process; return why some failed, by their names.
+    """Make the runs one after the other in this process; return why some failed, by their names."""
+    return attempted(
+        {case.run.name: partial(make, case, redo, sweep.measures_cost) for case in sweep.cases}
+    )
+
+
+def attempted(works: Mapping[str, Callable[[], object]]) -> dict[str, str]:
+    """Do some works one after the other in this process; return why some failed, by their names.
 
     Failure of one does not stop the others.
     """
     failed: dict[str, str] = {}
-    for number, case in enumerate(sweep.cases, 1):
-        print(f"[{number}/{len(sweep.cases)}] {case.run.name}", file=sys.stderr)
+    for number, (name, work) in enumerate(works.items(), 1):
+        print(f"[{number}/{len(works)}] {name}", file=sys.stderr)
         try:
-            make(case, redo, sweep.measures_cost)
+            work()
         except UserError as error:
-            failed[case.run.name] = str(error)
+            failed[name] = str(error)
         # A method is anybody's code and may fail in any way.
         except (Exception, SystemExit) as error:
             reason = " ".join(str(error).splitlines())
-            failed[case.run.name] = f"{type(error).__name__}: {reason}"
+            failed[name] = f"{type(error).__name__}: {reason}"
     return failed

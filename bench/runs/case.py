@@ -15,6 +15,7 @@ from bench.core.run_folder import NAME
 from bench.presets import PRESETS
 from bench.registry import Method, TrainedNetwork
 from bench.runs.run import Run
+from bench.runs.weights import GivenWeights
 
 LONGEST = 100
 """Longest name of a run, characters: file systems allow 255, and locks and `--redo` add some."""
@@ -42,8 +43,9 @@ class Case:
     @property
     def run(self) -> Run:
         """The run, whose folder is named by method, preset, tag and seed."""
-        # An algorithm gives the same under any seed.
+        # An algorithm gives the same under any seed, and that of weights from elsewhere is unknown.
         trained = isinstance(self.method, TrainedNetwork)
+        trained |= isinstance(self.method, GivenWeights) and bool(self.method.run)
         seed = f"-seed{self.config.training.seed}" if trained else ""
         parts = [self.method.name, self.config.preset, *([self.tag] if self.tag else [])]
         return Run(self.root / (_shortened("-".join(parts), LONGEST - len(seed)) + seed))

@@ -30,6 +30,7 @@ from bench.runs.identity import distances, fingerprint, measurement, method_code
 from bench.runs.measurement import Bench, Measurement
 from bench.runs.plan import Plan, Work, plan
 from bench.runs.run import DESCRIPTION, Run
+from bench.runs.weights import GivenWeights, file_of
 from bench.training.precision import Precision, choose
 from bench.training.processes import (
     decided_by_first,
@@ -154,15 +155,17 @@ class Experiment(Case):
     ) -> dict[str, Any]:
         """Return everything that can change the result, and not where the data lies."""
         metrics = [measure.metric.name for measure in bench.evaluator.measures]
-        identity = {
-            "method": self.method.name,
-            "code": method_code(self.method, self.config),
+        measured = {
             "test pairs": inputs.test.manifest.hash,
             "lpips weights": _file_digest(self.config.evaluation.lpips_weights),
             **measurement(self.config, metrics, bench.references),
             **distances(bench.distances.digest),
             **relevant_options(self.method, self.config),
         }
+        if isinstance(self.method, GivenWeights):
+            return {**self.method.identity, **measured}
+        code = method_code(self.method, self.config)
+        identity = {"method": self.method.name, "code": code, **measured}
         if isinstance(self.method, GivenOutputs):
             return {**identity, "outputs": self.method.facts}
         if not isinstance(self.method, TrainedNetwork):
@@ -184,7 +187,8 @@ class Experiment(Case):
         for name in planned.damaged:
             remove(run.path / name)
         run.clear_measurement()
-        run.begin(identity, to_dict(self.config), environment())
+        origin = {"weights": self.method.origin} if isinstance(self.method, GivenWeights) else {}
+        run.begin(identity, to_dict(self.config), {**environment(), **origin})
         inputs.test.manifest.save(run.manifest)
         if isinstance(self.method, TrainedNetwork):
             write_json(run.splits, inputs.splits())
@@ -207,36 +211,6 @@ def inputs_of(config: Config, root: Path) -> Inputs:
 def cache_folder(config: Config, root: Path) -> Path:
     """Return the folder of decoded data, of files' digests, and of the trial of precisions."""
     return Path(config.data.cache or root / ".cache").expanduser()
-
-
-def evaluate_weights(
-    method: Method, config: Config, file: Path, root: Path, trained: Config | None
-) -> RunFolder:
-    """Measure weights of a method on the config's test pairs, and return the folder of results.
-
-    `trained` is the config that the weights were trained with, where it is known.
-    """
-    network = load_network(method, config, file)
-    inputs = inputs_of(config, root)
-    bench = Bench.prepare(config, inputs)
-    digest, manifest = weights.file_hash(file), inputs.test.manifest
-    identity = {
-        "method": method.name,
-        "weights": digest,
-        "test pairs": manifest.hash,
-        "evaluation.compile": config.evaluation.compile,
-        **distances(bench.distances.digest),
-    }
-    name = f"{method.name}-{digest[:8]}-on-{manifest.hash[:8]}"
-    folder = RunFolder(root / "evaluations" / name)
-    manifest.save(folder.manifest)
-    write_json(folder.identity, identity)
-    write_json(folder.environment, environment())
-    if trained is not None:
-        write_json(folder.config, to_dict(trained))
-    bench.measure(method, network, fingerprint(identity), folder).keep(folder)
-    sums.write(folder.path, folder.results)
-    return folder
 
 
 def load_network(method: Method, config: Config, file: Path) -> nn.Module:
@@ -285,7 +259,9 @@ def network_of(method: Method, config: Config, run: RunFolder) -> nn.Module:
     """Return a method's network, with the weights of a run if it has any."""
     if isinstance(method, Algorithm):
         return method.build(config.model)
-    return load_network(method, config, run.weights)
+    if isinstance(method, GivenWeights):
+        return load_network(method.source, config, method.file)
+    return load_network(method, config, file_of(run))
 
 
 def restore_pictures(run: Run, root: Path) -> None:

@@ -74,6 +74,14 @@ class Run(RunFolder):
         return False
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """The identity without what a run is one of, the digest of given weights included.
+
+        Those that a training made are known by its settings and its seed.
+        """
+        return {name: value for name, value in super().settings.items() if name != "weights"}
+
+    @property
     def empty(self) -> bool:
         """Whether nothing would be lost if the folder were not there."""
         return not any(p.exists() for p in (self.checkpoints, self.weights, self.records))

@@ -16,6 +16,7 @@ from bench.core.files import read_json, write_json, write_text
 from bench.core.run_folder import RunFolder
 from bench.evaluation import records
 from bench.presets import preset
+from bench.runs.run import Run
 from reports import build, provenance
 from reports.expected import Expected
 
@@ -146,11 +147,15 @@ def test_runs_of_one_method_by_different_code_are_named(tmp_path: Path) -> None:
     assert "forward" not in warning
 
 
-def test_given_weights_have_no_code_to_differ(tmp_path: Path) -> None:
-    runs = [write_run(tmp_path, "full"), write_run(tmp_path, "full", 1)]
-    identity = runs[1].read_identity()
-    write_json(runs[1].identity, {k: v for k, v in identity.items() if k != "code"})
-    assert provenance.warnings(runs) == [provenance.QUICK_NOTE]
+def test_one_method_with_weights_of_two_origins_stands_in_two_tables(tmp_path: Path) -> None:
+    trained = write_run(tmp_path, "full")
+    given = [write_run(tmp_path, "full", n, False, weights=f"w{n}", code="full") for n in (1, 2)]
+    other = write_run(tmp_path, "forward", 0, False, weights="w3", code="forward")
+    runs = [Run(run.path) for run in (trained, *given, other)]
+    groups = [sorted(run.name for run in group) for group in provenance.groups(runs).values()]
+    assert sorted(groups) == [
+        sorted([alone.name, other.name]) for alone in (trained, *given)
+    ]  # fmt: skip
 
 
 def test_runs_of_several_commits_are_named(tmp_path: Path) -> None:

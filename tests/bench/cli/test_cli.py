@@ -106,28 +106,29 @@ def test_report_is_made_from_records_alone(run: Run, finished: Path) -> None:
 
 def test_evaluate_repeats_the_runs_numbers(run: Run, finished: Path, tmp_path: Path) -> None:
     assert run("evaluate", "--run", finished, "--out", tmp_path)[0] == 0
-    (path,) = tmp_path.glob("evaluations/*/records.csv")
+    (path,) = tmp_path.glob("*-on-*/records.csv")
     again, first = pd.read_csv(path), pd.read_csv(finished / "records.csv")
     assert again["value"].equals(first["value"])
     assert again["manifest"].equals(first["manifest"])
-    assert "6 steps of batch 2" in path.with_name("table.md").read_text()
+    told = path.with_name("table.md").read_text()
+    assert "6 steps of batch 2" in told and "Its weights are those of forward-quick-seed0" in told
 
 
 def test_evaluate_takes_a_checkpoint(run: Run, finished: Path, tmp_path: Path) -> None:
     last = finished / "checkpoints" / "00000006" / "model.safetensors"
     assert run("evaluate", "--run", finished, "--weights", last, "--out", tmp_path)[0] == 0
-    (path,) = tmp_path.glob("evaluations/*/records.csv")
+    (path,) = tmp_path.glob("*-on-*/records.csv")
     again, first = pd.read_csv(path), pd.read_csv(finished / "records.csv")
     assert again["value"].equals(first["value"])
     earlier = last.parent.with_name("00000003") / last.name
     assert run("evaluate", "--run", finished, "--weights", earlier, "--out", tmp_path)[0] == 0
-    assert len(list(tmp_path.glob("evaluations/*/records.csv"))) == 2
+    assert len(list(tmp_path.glob("*-on-*/records.csv"))) == 2
 
 
 def test_evaluate_on_a_manifest_uses_its_pairs(run: Run, finished: Path, tmp_path: Path) -> None:
     words = ["evaluate", "--run", finished, "--out", tmp_path, "--pairs", 5]
     assert run(*words, "--manifest", finished / "manifest.json")[0] == 0
-    (path,) = tmp_path.glob("evaluations/*/records.csv")
+    (path,) = tmp_path.glob("*-on-*/records.csv")
     assert pd.read_csv(path)["pair"].nunique() == 8
 
 
@@ -144,7 +145,7 @@ def test_evaluate_measures_on_the_runs_own_pairs_or_on_those_that_are_asked_for(
         words = ["evaluate", "--run", made, "--lpips", "off", "--out", out, *options]
         code, _, err = run(*words)
         assert code == 0, err
-        (path,) = out.glob("evaluations/*/records.csv")
+        (path,) = out.glob("*-on-*/records.csv")
         return int(pd.read_csv(path)["pair"].nunique())
 
     made = tmp_path / "no-gan-quick-seed0"

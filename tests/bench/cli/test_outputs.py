@@ -216,7 +216,6 @@ def test_mistakes_are_one_line(
         (*given, "--name", "mine", "--baseline", "telea"): "--outputs and --baseline: give only",
         (*given, "--name", "telea"): "a method of the suite has this name",
         (*given, "--name", "a/b"): "letters, digits",
-        ("evaluate", "--run", tmp_path, "--name", "mine"): "--name has no effect without --outputs",
         ("evaluate", "--run", tmp_path, "--lossy"): "--lossy has no effect without --outputs",
     }.items():
         code, _, err = run(*words, "--out", tmp_path / "runs")

@@ -16,7 +16,7 @@ from bench.evaluation.evaluator import Evaluator
 from bench.evaluation.metrics import metric
 from bench.presets import preset
 from bench.registry import find
-from bench.runs.experiment import Experiment, evaluate_weights, load_run
+from bench.runs.experiment import Experiment, load_run
 from bench.training import precision
 from bench.training.common import CommonLearner
 
@@ -143,32 +143,6 @@ def test_weights_other_than_published_are_recorded_and_part_no_runs(tmp_path: Pa
     }  # fmt: skip
     assert common.read_identity()["departures"] == {}
     assert "departures" not in pconv.settings
-
-
-def test_a_run_trained_in_bf16_is_measured_in_single_precision(tmp_path: Path) -> None:
-    # accelerate wraps a network's forward in autocast for good.
-    config = override(preset("quick"), {**SMALL, "precision": "bf16"})
-    run = Experiment(find("no-gan"), config, tmp_path).execute()
-    method, loaded = load_run(run)
-    folder = evaluate_weights(method, loaded, run.weights, tmp_path, loaded)
-    values = [records.read([f.records])["value"] for f in (run, folder)]
-    assert values[0].equals(values[1])
-
-
-def test_compiled_weights_are_another_measurement(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    compiled: list[torch.nn.Module] = []
-    monkeypatch.setattr(torch, "compile", lambda network, **_: compiled.append(network) or network)
-    config = override(preset("quick"), SMALL)
-    run = Experiment(find("no-gan"), config, tmp_path).execute()
-    other = override(config, {"compile": "on"})
-    folders = [evaluate_weights(find("no-gan"), c, run.weights, tmp_path / c.evaluation.compile, c)
-               for c in (config, other)]  # fmt: skip
-    marks = [set(records.read([f.records])["fingerprint"]) for f in folders]
-    assert len(compiled) == 1 and marks[0].isdisjoint(marks[1])
-    with pytest.raises(UserError, match=r"--compile has no effect|without effect"):
-        find("telea").check(other)
 
 
 def test_a_run_is_loaded_with_its_method_and_config(tmp_path: Path) -> None:

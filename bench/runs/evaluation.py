@@ -1,0 +1,83 @@
+"""Evaluations: runs that measure what is there on test pairs of one's choice, and train nothing.
+
+An evaluation is called `METHOD-PRESET-on-IMAGES-HASH-seedN`, by where the photographs come from and
+by the hash of the test pairs. The tag of the run whose weights they are stands before `on`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.config import Config, override
+from bench.core.files import read_json
+from bench.networks import weights
+from bench.registry import Algorithm, Method
+from bench.runs.case import Case
+from bench.runs.experiment import inputs_of, load_network, load_run, own_pairs
+from bench.runs.identity import method_code, of_measurement
+from bench.runs.run import Run
+from bench.runs.weights import GivenWeights, file_of
+
+LONGEST_SOURCE = 24
+"""Longest name of an image source within the name of a run, characters."""
+
+
+def of_run(
+    run: Run, options: Mapping[str, Any], root: Path, tag: str = "", file: Path | None = None
+) -> Case:
+    """Return the case that measures a finished run, or one of its checkpoints, the `file`.
+
+    The config is the run's own but for some options. The test pairs are the run's own, too, unless
+    an option asks for others.
+    """
+    method, config = load_run(run)
+    config = override(config, {**options, **own_pairs(run, options)})
+    if isinstance(method, Algorithm):
+        return of_method(method, config, root, tag)
+    own = file_of(run)
+    if file is not None and weights.file_hash(file) != weights.file_hash(own):
+        return of_file(method, config, file, root, tag)
+    identity = run.read_identity()
+    training = {k: v for k, v in identity.items() if not of_measurement(k)}
+    # An evaluation names the run whose weights it measured.
+    name = read_json(run.environment)["weights"]["run"] if "weights" in identity else run.name
+    given = GivenWeights.of(method, own, training, name)
+    return _case(given, config, root, _tag_of(name, method, config), tag)
+
+
+def of_file(method: Method, config: Config, file: Path, root: Path, tag: str = "") -> Case:
+    """Return the case that measures a file of weights, of which nobody knows what made them."""
+    known = {"method": method.name, "code": method_code(method, config)}
+    given = GivenWeights.of(method, file, known)
+    return _case(given, config, root, tag, f"weights-{given.digest[:8]}")
+
+
+def of_method(method: Method, config: Config, root: Path, tag: str = "") -> Case:
+    """Return the case that measures a method without weights, such as an algorithm."""
+    return _case(method, config, root, tag)
+
+
+def _case(method: Method, config: Config, root: Path, *words: str) -> Case:
+    """Return a case, whose tag is made of some words and of what names the test pairs."""
+    if isinstance(method, GivenWeights):  # what does not fit is told before anything is written
+        load_network(method.source, config, method.file)
+    pairs = inputs_of(config, root).test.manifest.hash[:8]
+    compiled = "compiled" if config.evaluation.compile == "on" else ""
+    tag = "-".join(filter(None, [*words, "on", source_name(config), pairs, compiled]))
+    return Case(method, config, root, tag)
+
+
+def _tag_of(name: str, method: Method, config: Config) -> str:
+    """Return what the name of a trained run holds besides method, preset and seed."""
+    stem = name.removesuffix(f"-seed{config.training.seed}")
+    return stem.removeprefix(f"{method.name}-{config.preset}").strip("-")
+
+
+def source_name(config: Config) -> str:
+    """Return the name of the source of the test images, in characters that names of runs have."""
+    kind, _, path = (config.data.test_images or config.data.images).partition(":")
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", Path(path).name).strip("-._")
+    return name[:LONGEST_SOURCE] or kind

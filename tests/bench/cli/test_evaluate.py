@@ -1,0 +1,99 @@
+"""`python -m bench evaluate`: results on other test pairs are runs that all commands find."""
+
+from pathlib import Path
+
+import pytest
+
+import bench
+from bench.cli.parser import main
+from tests.bench.conftest import Run
+from tests.conftest import TINY
+
+PAIRS = ["--test-masks", "strokes", "--lpips", "off", "--pairs", "1"]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two tiny trained runs, their evaluations and that of an algorithm."""
+    root = tmp_path_factory.mktemp("runs")
+    out = ["--out", str(root)]
+    for name in ("forward", "no-gan"):
+        assert main(["run", "--variant", name, *TINY, "--lpips", "off", *out]) == 0
+    trained = [str(root / f"{name}-quick-seed0") for name in ("forward", "no-gan")]
+    assert main(["evaluate", "--run", *trained, *PAIRS, *out]) == 0
+    size = ["--size", "64", "--resize", "88"]
+    assert main(["evaluate", "--baseline", "mean-colour", *PAIRS, *size, *out]) == 0
+    return root
+
+
+def evaluations(root: Path) -> list[str]:
+    return sorted(path.name for path in root.glob("[!.]*-on-*"))
+
+
+def test_all_commands_find_them(run: Run, runs: Path, tmp_path: Path) -> None:
+    names = evaluations(runs)
+    assert len(names) == 3 and names[0].startswith("forward-quick-on-sample-")
+    code, out, _ = run("status", runs)
+    assert code == 0 and all(f"| {name}" in out for name in names)
+    code, _, err = run("pack", runs, "--out", tmp_path / "all.zip")
+    assert code == 0, err
+    loaded = bench.load(tmp_path / "all.zip")
+    assert loaded.records["manifest"].nunique() == 2
+    pairs = [len(rows["pair"].unique()) for _, rows in loaded.records.groupby("settings")]
+    assert sorted(pairs) == [4, 8]
+    code, out, _ = run("clean", runs)
+    assert code == 0 and "-on-" not in out
+    study = [
+        "study",
+        "make",
+        "--runs",
+        *(runs / name for name in names),
+        "--to",
+        tmp_path / "study",
+    ]
+    assert run(*study, "--questions", 2)[0] == 0
+
+
+def test_one_that_fails_stops_no_other(run: Run, runs: Path, tmp_path: Path) -> None:
+    words = ["evaluate", "--run", runs / "nothing", runs / "forward-quick-seed0", *PAIRS]
+    code, out, err = run(*words, "--out", tmp_path)
+    assert code == 2 and "## forward: forward-quick-on-sample-" in out
+    assert [line for line in err.splitlines() if line.startswith("error: ")] == [
+        f"error: {runs / 'nothing'}: {runs / 'nothing'} is not a run; give a folder that `bench "
+        "run` made"
+    ]
+    assert len(evaluations(tmp_path)) == 1
+
+
+def test_an_object_is_removed_by_the_trained_runs(run: Run, runs: Path, tmp_path: Path) -> None:
+    from tests.bench.cli.test_cli import hole, picture
+
+    image, mask = picture(tmp_path / "i.png", 40, 40), hole(tmp_path / "m.png", 40, 40)
+    words = ["--image", image, "--mask", mask, "--out", tmp_path]
+    assert run("report", runs, *words)[0] == 0
+    filled = {path.name for path in (tmp_path / "report" / "removal").iterdir()}
+    assert {"forward.png", "no-gan.png", "mean-colour.png"} <= filled
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "say what to measure: --run DIR"),
+        (
+            ["--variant", "full"],
+            "full is measured with weights: give --run DIR alone, or --variant",
+        ),
+        (["--run", "a", "--variant", "full"], "full is measured with weights"),
+        (["--baseline", "telea", "--weights", "w"], "telea has no weights; leave out --weights"),
+        (["--run", "a", "b", "--weights", "w"], "--weights goes with one --run"),
+        (["--run", "a", "--width", "8"], "--width has no effect with --run"),
+        (["--run", "a", "--margins", "x"], "margins"),
+        (["--variant", "full", "--weights", "none.pth"], "no weights file none.pth"),
+        (["--run", "a", "--lossy"], "--lossy has no effect without --outputs"),
+    ],
+)
+def test_mistakes_are_one_line(run: Run, tmp_path: Path, words: list[str], told: str) -> None:
+    code, _, err = run("evaluate", *words, "--out", tmp_path)
+    line = err.splitlines()[-1]
+    assert code == 2 and line.startswith("error: ") and told in line
+    assert not [path for path in tmp_path.iterdir() if not path.name.startswith(".")]
