@@ -144,6 +144,7 @@ def load(*places: str | Path) -> Results:
 
     from bench.runs.sources import merged, opened
     from reports import build, provenance
+    from reports.measured import records_of
 
     with opened([Path(place) for place in places or ("runs",)]) as sources:
         runs, problems = merged([_of_sweep(source) for source in sources])
@@ -153,7 +154,7 @@ def load(*places: str | Path) -> Results:
             raise UserError("; ".join(problems))
         frames: list[list[pd.DataFrame]] = []
         for settings, group in provenance.groups(runs).items():
-            measured = build.records_of(group)
+            measured = records_of(group)
             compared = build.against_reference(measured, group)
             found = [measured, compared, pd.DataFrame(build.costs_of(group))]
             frames.append([frame.assign(settings=settings) for frame in found])

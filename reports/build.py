@@ -15,15 +15,15 @@ from bench.evaluation.distances import table as distances
 from bench.evaluation.margins import margins
 from bench.evaluation.metrics.metric import headline_metrics
 from bench.registry import Algorithm, discover, floors, reference
-from reports import figures, plots, provenance
+from reports import datasets, figures, plots, provenance
 from reports.analysis.differences import comparison_note, paired
 from reports.analysis.distances import over_seeds
 from reports.analysis.quality import smooth_curves
 from reports.analysis.ranks import Ranks, agreement, average_ranks
 from reports.analysis.summary import summarise, summarise_families
-from reports.analysis.units import UNIT
 from reports.expected import Expected, missing_in, rows
 from reports.expected import notes as missing_notes
+from reports.measured import records_of
 from reports.page import Section
 from reports.page import write as write_page
 from reports.paper import reported
@@ -119,12 +119,16 @@ def everything(runs: Sequence[RunFolder], out: Path) -> str:
 def _report_groups(
     runs: Sequence[RunFolder], out: Path, paper: Reported, expected: Sequence[Expected]
 ) -> str:
-    """Write a report for each group of runs that may be compared; return their tables."""
-    found = provenance.groups(runs)
-    return "\n\n".join(
-        _report_group(settings, group, out / settings, paper, expected)
-        for settings, group in found.items()
-    )
+    """Write a report for each group of runs that may be compared; return their tables.
+
+    Those across data sets come last, if the runs are measured on several.
+    """
+    joined = datasets.across(runs)
+    texts = [
+        _report_group(settings, group, out / settings, paper, expected, joined)
+        for settings, group in provenance.groups(runs).items()
+    ]
+    return "\n\n".join(filter(None, [*texts, datasets.write(joined, out)]))
 
 
 def _report_group(
@@ -133,12 +137,19 @@ def _report_group(
     out: Path,
     paper: Reported,
     expected: Sequence[Expected],
+    joined: Sequence[datasets.Joined],
 ) -> str:
-    """Write the whole report of runs that may be compared; return its tables."""
+    """Write the whole report of runs that may be compared; return its tables.
+
+    The page also has those of the `joined` across data sets in which all the runs stand.
+    """
     first = reference().name
     everything_measured = records_of(runs)
     frame = _headline(everything_measured)
-    summary, title = summarise(everything_measured), provenance.title(frame, runs)
+    summary, title = (
+        summarise(everything_measured),
+        provenance.title(frame, runs),
+    )
     compared = against_reference(everything_measured, runs)
     ranks = list(average_ranks(frame, {method.name for method in floors()}))
     missing = missing_in(runs, expected)
@@ -159,7 +170,8 @@ def _report_group(
         "agreement": agreement_table(agreement(summary, paper.numbers)),
         "costs": [table for table in [cost_table(costs_of(runs))] if table],
     }
-    heading = f"Settings {settings}, test pairs {frame['manifest'].iloc[0]}"
+    pairs = frame["manifest"].iloc[0]
+    heading = f"{datasets.words(runs[0])} (settings {settings}, test pairs {pairs})"
     text = _text(heading, notes, [table for kind in kinds.values() for table in kind], lines)
     _write_tables(text, kinds, out)
     others = summary[~summary["metric"].isin(frame["metric"].unique())]
@@ -168,7 +180,8 @@ def _report_group(
     _figures(frame, runs, first, out / "figures")
     write_page(
         out / "report.html", f"Inpainting methods compared: {title}", frame,
-        _sections(kinds, drawn, lines), _pictures(runs), notes, colour,
+        _sections({**kinds, "data sets": datasets.tables_with(runs, joined)}, drawn, lines),
+        _pictures(runs), notes, colour,
     )  # fmt: skip
     return f"{text}\nreport: {out / 'report.html'}"
 
@@ -181,15 +194,6 @@ def against_reference(measured: pd.DataFrame, runs: Sequence[RunFolder]) -> pd.D
     simplest = {method.name for method in floors()}
     asked = margins(provenance.margins(runs))
     return paired(_headline(measured), reference().name, algorithms, simplest, asked)
-
-
-def records_of(runs: Sequence[RunFolder]) -> pd.DataFrame:
-    """Return each record once: the reference first, then the other variants, then the baselines."""
-    # The references of a report, such as mean-colour, are measured next to every run.
-    frame = records.read(run.records for run in runs).drop_duplicates(UNIT)
-    # The stable sort keeps the order of the runs within each kind of method.
-    place = 2 * (frame["family"] != "variant") - 1 * (frame["method"] == reference().name)
-    return frame.iloc[place.argsort(kind="stable")]
 
 
 def _headline(measured: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -15,6 +15,7 @@ import pandas as pd
 from bench import presets
 from bench.config import from_dict
 from bench.core.files import read_json
+from bench.core.names import source_name
 from bench.core.run_folder import RunFolder
 from reports.analysis.summary import INTERVALS
 
@@ -25,17 +26,17 @@ QUICK_NOTE = (
 CHANGED = " with uncommitted changes"
 
 
-def groups(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
+def groups(runs: Sequence[RunFolder], but_for: Collection[str] = ()) -> dict[str, list[RunFolder]]:
     """Return groups of runs that may stand in one table, keyed by a digest of their settings.
 
     Two runs may be compared if they agree on every setting that both have. A setting that does not
     concern a method, such as any of training for an algorithm, is not in that run's settings. The
     runs with the most settings start the groups. Each other run joins every group with all of whose
-    members it agrees, or else starts a group of its own.
+    members it agrees, or else starts a group of its own. `but_for` are settings that do not count.
     """
     found: list[list[RunFolder]] = []
     for run in sorted(runs, key=lambda run: -len(run.settings)):
-        homes = [group for group in found if all(_agree(run, other) for other in group)]
+        homes = [group for group in found if all(_agree(run, other, but_for) for other in group)]
         if not homes:
             homes = [[]]
             found += homes
@@ -44,11 +45,14 @@ def groups(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
     # Trained methods come first, in the order given.
     place = {run.path: (not run.trained, number) for number, run in enumerate(runs)}
     # The run that starts a group has all that the group shares.
-    keyed = [(_digest(group[0]), sorted(group, key=lambda run: place[run.path])) for group in found]
+    keyed = [
+        (_digest(group[0], but_for), sorted(group, key=lambda run: place[run.path]))
+        for group in found
+    ]
     return dict(sorted(keyed, key=lambda item: place[item[1][0].path]))
 
 
-def _agree(one: RunFolder, other: RunFolder) -> bool:
+def _agree(one: RunFolder, other: RunFolder, but_for: Collection[str]) -> bool:
     """Return whether two runs have equal values for all settings that both have.
 
     Of one method they must have weights of one origin, too: those that the suite trained are known
@@ -57,7 +61,7 @@ def _agree(one: RunFolder, other: RunFolder) -> bool:
     if one.method == other.method and _from_elsewhere(one) != _from_elsewhere(other):
         return False
     first, second = one.settings, other.settings
-    return all(first[name] == second[name] for name in first.keys() & second.keys())
+    return all(first[name] == second[name] for name in first.keys() & second.keys() - but_for)
 
 
 def _from_elsewhere(run: RunFolder) -> str:
@@ -67,20 +71,27 @@ def _from_elsewhere(run: RunFolder) -> str:
 
 
 def title(frame: pd.DataFrame, runs: Sequence[RunFolder]) -> str:
-    """Return one line with the presets, the number of test pairs per bucket and their manifest.
+    """Return one line with images, presets, the number of test pairs per bucket and their manifest.
 
     The number is that of the bucket with the most pairs.
     """
-    presets = dict.fromkeys(str(_config(run).get("preset", "weights")) for run in runs)
+    presets = dict.fromkeys(str(_config(run)["preset"]) for run in runs)
     pairs = frame.groupby("bucket", observed=True)["pair"].nunique().max()
     return (
-        f"preset {', '.join(presets)}, {pairs} test pairs per bucket, {frame['manifest'].iloc[0]}"
+        f"{images(runs[0])}, preset {', '.join(presets)}, {pairs} test pairs per bucket, "
+        f"{frame['manifest'].iloc[0]}"
     )
+
+
+def images(run: RunFolder) -> str:
+    """Return the name of the source of a run's test images."""
+    data = _config(run)["data"]
+    return source_name(data["test_images"] or data["images"])
 
 
 def margins(runs: Sequence[RunFolder]) -> str:
     """Return the `--margins` that the runs were made with: those of the first that gives any."""
-    given = (str(_config(run).get("evaluation", {}).get("margins", "")) for run in runs)
+    given = (str(_config(run)["evaluation"].get("margins", "")) for run in runs)
     return next(filter(None, given), "")
 
 
@@ -90,7 +101,7 @@ def warnings(runs: Sequence[RunFolder]) -> list[str]:
     They say that a run used the quick preset, or that the runs were made with different torch
     versions, processors or devices, or from different code.
     """
-    quick = any(_config(run).get("preset") == "quick" for run in runs)
+    quick = any(_config(run)["preset"] == "quick" for run in runs)
     found = [QUICK_NOTE] if quick else []
     return [*found, *_machine_warnings(runs), *_code_warnings(runs), *_commit_warnings(runs)]
 
@@ -211,10 +222,11 @@ def _mask_families(run: RunFolder) -> Iterator[str]:
         yield f"Mask families by bucket, in test pairs: {'; '.join(texts)}."
 
 
-def _digest(first: RunFolder) -> str:
+def _digest(first: RunFolder, but_for: Collection[str]) -> str:
     """Return a digest of what the run that starts a group has, and all others there agree with."""
     weights = _from_elsewhere(first)
-    settings = {**first.settings, **({"weights": weights} if weights else {})}
+    settings = {name: value for name, value in first.settings.items() if name not in but_for}
+    settings |= {"weights": weights} if weights else {}
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -225,19 +237,17 @@ def _fingerprint(run: RunFolder) -> str:
 
 
 def _config(run: RunFolder) -> Mapping[str, Any]:
-    """Return a run's config; it is empty for an evaluation of foreign weights."""
-    config: Mapping[str, Any] = read_json(run.config) if run.config.exists() else {}
+    """Return a run's config as it was asked for."""
+    config: Mapping[str, Any] = read_json(run.config)
     return config
 
 
 def _budget(run: RunFolder) -> str:
     """Return the preset, the settings changed from it, and the length of the training.
 
-    The text is empty for a run without a config, and ends with a comma and a blank otherwise.
+    The text ends with a comma and a blank.
     """
     config = _config(run)
-    if not config:
-        return ""
     if not run.trained or _from_elsewhere(run):
         here = " here" if run.outputs or run.trained else ""
         return f"preset {config['preset']}, not trained{here}, "

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bench.runs.case import Case
 
 EXAMPLES = """examples:
-  python -m bench evaluate --run runs/forward-quick-seed0 runs/full-quick-seed0 --test-images PHOTOS
+  python -m bench evaluate --run runs/*-seed0 --test-images folder:PHOTOS
   python -m bench evaluate --baseline patchmatch --test-images folder:PHOTOS
   python -m bench evaluate --variant released --weights FILE --size 256 --resize 350
   python -m bench evaluate --outputs FOLDER --name lama --manifest pairs/pairs.json

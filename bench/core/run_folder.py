@@ -120,7 +120,7 @@ class RunFolder:
 
     @property
     def config(self) -> Path:
-        """File of the config as it was asked for; an evaluation of given weights has none."""
+        """File of the config as it was asked for."""
         return self.path / "config.json"
 
     @property

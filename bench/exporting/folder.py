@@ -32,6 +32,8 @@ def check(run: Run, to: Path) -> None:
     if not run.trained:
         raise UserError(f"{run.path}: {run.method} is an algorithm and has no weights to export")
     run.check(of_numbers)
+    if not run.weights.exists():
+        raise UserError(f"{run.path} holds no weights; give the run that trained them")
     if to.exists() and not (to.is_dir() and not any(to.iterdir())):
         raise UserError(f"--to {to} exists and is no empty folder; choose another")
 

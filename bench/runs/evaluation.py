@@ -6,13 +6,13 @@ by the hash of the test pairs. The tag of the run whose weights they are stands 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.config import Config, override
 from bench.core.files import read_json
+from bench.core.names import source_name
 from bench.networks import weights
 from bench.registry import Algorithm, Method
 from bench.runs.case import Case
@@ -20,9 +20,6 @@ from bench.runs.experiment import inputs_of, load_network, load_run, own_pairs
 from bench.runs.identity import method_code, of_measurement
 from bench.runs.run import Run
 from bench.runs.weights import GivenWeights, file_of
-
-LONGEST_SOURCE = 24
-"""Longest name of an image source within the name of a run, characters."""
 
 
 def of_run(
@@ -66,7 +63,8 @@ def _case(method: Method, config: Config, root: Path, *words: str) -> Case:
         load_network(method.source, config, method.file)
     pairs = inputs_of(config, root).test.manifest.hash[:8]
     compiled = "compiled" if config.evaluation.compile == "on" else ""
-    tag = "-".join(filter(None, [*words, "on", source_name(config), pairs, compiled]))
+    images = source_name(config.data.test_images or config.data.images)
+    tag = "-".join(filter(None, [*words, "on", images, pairs, compiled]))
     return Case(method, config, root, tag)
 
 
@@ -74,10 +72,3 @@ def _tag_of(name: str, method: Method, config: Config) -> str:
     """Return what the name of a trained run holds besides method, preset and seed."""
     stem = name.removesuffix(f"-seed{config.training.seed}")
     return stem.removeprefix(f"{method.name}-{config.preset}").strip("-")
-
-
-def source_name(config: Config) -> str:
-    """Return the name of the source of the test images, in characters that names of runs have."""
-    kind, _, path = (config.data.test_images or config.data.images).partition(":")
-    name = re.sub(r"[^A-Za-z0-9._]+", "-", Path(path).name).strip("-._")
-    return name[:LONGEST_SOURCE] or kind

@@ -45,7 +45,8 @@ def write_run(
             {"family": family, "method": method, "seed": seed, "pair": pair,
              "image": f"image {pair % 4}",
              "bucket": BUCKETS[pair // 4], "ratio": 0.12 + 0.02 * pair, "metric": metric,
-             "region": region, "value": 20 + stream.normal(), "manifest": "p",
+             "region": region, "value": 20 + stream.normal(),
+             "manifest": settings["test pairs"],
              "fingerprint": f"{method}{seed}"}
             for pair in range(8)
             for metric, region in (("psnr", "composite"), ("psnr", "hole"), ("ssim", "composite"))
@@ -303,7 +304,7 @@ def test_a_missing_run_has_no_row_in_tables_of_other_settings(tmp_path: Path) ->
         Expected(runs[1].name, "full", "paris"),
         Expected("forward", "forward", "paris", "failed"),
     ]
-    first, second = build.ablation(runs, tmp_path / "report", expected).split("## Settings")[1:]
+    first, second = build.ablation(runs, tmp_path / "report", expected).split("## sample")[1:]
     assert "forward" not in first and "Missing: forward: failed" in second
 
 

@@ -143,20 +143,6 @@ def test_an_algorithm_needs_no_weights(tmp_path: Path) -> None:
     assert measured(found).name == f"mean-colour-quick-on-sample-{pairs[:8]}"
 
 
-@pytest.mark.parametrize(
-    ("source", "name"),
-    [
-        ("bsds500", "bsds500"),
-        ("folder:/data/My photos/", "My-photos"),
-        ("folder:/data/写真", "folder"),
-        (f"folder:{'long' * 9}", "long" * 6),
-    ],
-)
-def test_the_source_of_the_images_names_the_run(source: str, name: str) -> None:
-    config = override(preset("quick"), {"test_images": source})
-    assert evaluation.source_name(config) == name
-
-
 def test_it_travels_in_a_pack(run: Run, tmp_path: Path) -> None:
     found = measured(run, **OTHER)
     good, problems = packable([found], weights=True)
