@@ -47,7 +47,8 @@ def summarise(records: pd.DataFrame) -> pd.DataFrame:
 def summarise_families(records: pd.DataFrame) -> pd.DataFrame:
     """Return what `summarise` does, with mask families in the place of buckets.
 
-    There are no rows where all masks are of one family, or of one mix whose parts nobody recorded.
+    There are no rows where all masks are of one family, or of one mix whose families an older
+    manifest does not name.
     """
     families = records["mask"].map(family_of)
     if families.nunique() < 2:

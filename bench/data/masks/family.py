@@ -16,8 +16,9 @@ from bench.data.masks.buckets import BUCKETS, Mask, bucket_label
 
 DrawMask = Callable[[np.random.Generator, int, int], Mask]
 """Function `(stream, size, holes)` that draws a mask [size,size] with about `holes` hole pixels."""
-DRAWN = re.compile(r"([^/]+)/([^/]+)/([0-9]{1,19})/([0-9])/([0-9]{1,19})")
-"""Names of drawn masks: families, purpose, seed, number of the bucket and index."""
+DRAWN = re.compile(r"([^/]+)/([^/]+)/([0-9]{1,19})/([0-9])/([0-9]{1,19})(?:/([^/]+))?")
+"""Names of drawn masks: families, purpose, seed, number of the bucket and index, and for a mix the
+family that drew this mask."""
 ATTEMPTS = 1000
 """Draws of one mask before its family is said not to reach the wanted hole ratio."""
 
@@ -61,13 +62,20 @@ def mask_family(name: str, summary: str) -> Callable[[DrawMask], DrawMask]:
 
 
 def family_of(name: str) -> str:
-    """Return the families that a mask was drawn from, by its name, or `files`.
+    """Return the family that drew a mask, by the mask's name, or `files`.
 
-    Drawn masks have names such as `shapes/test/0/2/17`, which `GeneratedMasks.by_bucket` gives; a
-    mix has all of its families, such as `shapes,strokes`. Files have an extension.
+    Drawn masks have names such as `shapes/test/0/2/17`, or `shapes,strokes/test/0/2/17/strokes` in
+    a mix, which `GeneratedMasks.by_bucket` gives. Manifests of older versions do not name the
+    family of a mix: there it is the whole mix, `shapes,strokes`. Files have an extension.
     """
+    drawn = _parts(name)
+    return drawn[6] or drawn[1] if drawn else "files"
+
+
+def _parts(name: str) -> re.Match[str] | None:
+    """Return the parts of a drawn mask's name, as DRAWN has them; None for a file."""
     drawn = DRAWN.fullmatch(name)
-    return drawn[1] if drawn else "files"
+    return drawn if drawn and drawn[6] in (None, *drawn[1].split(",")) else None
 
 
 def generate(
@@ -83,6 +91,18 @@ def generate(
     The family is drawn from `families`, the wanted ratio uniformly from the range. A range that the
     families do not reach is a `UserError`.
     """
+    return _generate(families, size, ratio, seed, purpose, index)[1]
+
+
+def _generate(
+    families: Sequence[str],
+    size: int,
+    ratio: tuple[float, float],
+    seed: int,
+    purpose: str,
+    index: int,
+) -> tuple[str, Mask]:
+    """Return what `generate` does, after the family that drew it."""
     pixels = size * size
     low, high = int(np.floor(ratio[0] * pixels + 1e-6)) + 1, int(np.floor(ratio[1] * pixels + 1e-6))
     for attempt in range(ATTEMPTS):
@@ -92,7 +112,7 @@ def generate(
         wanted = int(stream.integers(low, high + 1))
         mask = _drawing(family)(stream, size, wanted)
         if low <= pixels - np.count_nonzero(mask) <= high:
-            return mask
+            return family, mask
     raise UserError(
         f"no {','.join(families)} mask of {size} pixels was found with a hole ratio in "
         f"{bucket_label(ratio)}; choose another --ratio or other masks"
@@ -127,20 +147,34 @@ class GeneratedMasks:
             bucket_label(bucket): [f"{self.name}/{purpose}/{seed}/{b}/{k}" for k in range(count)]
             for b, bucket in enumerate(BUCKETS)
         }
-        return {b: [(name, self.load(name, size)) for name in row] for b, row in names.items()}
+        return {b: [self._named(name, size) for name in row] for b, row in names.items()}
 
     def load(self, name: str, size: int) -> Mask:
         """Return the mask of a name that `by_bucket` gave, whichever families this source has."""
-        drawn = DRAWN.fullmatch(name)
+        family, mask = self._drawn(name, size)
+        if family_of(name) not in (family, name.partition("/")[0]):
+            raise UserError(
+                f"mask {name} of the manifest was drawn by {family}; take an unchanged manifest"
+            )
+        return mask
+
+    def _named(self, name: str, size: int) -> tuple[str, Mask]:
+        """Return the mask of a name, which in a mix gets the family that drew it at its end."""
+        family, mask = self._drawn(name, size)
+        return (f"{name}/{family}" if len(self.families) > 1 else name), mask
+
+    def _drawn(self, name: str, size: int) -> tuple[str, Mask]:
+        """Return the family that draws the mask of a name, and the mask."""
+        drawn = _parts(name)
         families = drawn[1].split(",") if drawn else []
         if not drawn or int(drawn[4]) >= len(BUCKETS) or not set(families) <= REGISTRY.all().keys():
             raise UserError(
                 f"mask {name} of the manifest is not a generated one; "
                 "name its source by --test-masks"
             )
-        _, purpose, seed, bucket, index = drawn.groups()
+        _, purpose, seed, bucket, index, _ = drawn.groups()
         ratio = BUCKETS[int(bucket)]
-        return generate(families, size, ratio, int(seed), f"{purpose}{bucket}", int(index))
+        return _generate(families, size, ratio, int(seed), f"{purpose}{bucket}", int(index))
 
 
 @cache

@@ -76,8 +76,7 @@ DISTANCES = (
         label="P-IDS",
         higher_is_better=True,
         digits=4,
-        # A plane parts up to twice as many images as there are features, whatever they show
-        # (Cover 1965), and two per pair are to be told apart.
+        # With half as many pairs a plane would part most samples of one distribution (Cover 1965).
         least=2 * FEATURES,
         note="P-IDS is the share of pairs whose filled image a linear classifier of Inception "
         "features holds for more true than the true one. It grows with n: compare it at equal n.",

@@ -46,6 +46,11 @@ def test_higher_scores_are_better() -> None:
     assert [line[1].mark for line in table.rows] == ["second", "best"]
 
 
+def test_a_negative_distance_has_a_minus_sign() -> None:
+    (table,) = distance_tables(found(row(metric="kid", value=-0.0001)))
+    assert table.rows[0][1].text == "−0.00010"
+
+
 def test_several_seeds_have_mean_and_deviation() -> None:
     (table,) = distance_tables(
         found(row(value=9.0), row(seed=1, value=11.0), row(method="floor", value=50.0))

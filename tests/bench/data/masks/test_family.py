@@ -1,5 +1,6 @@
 import hashlib
 import multiprocessing
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.ndimage import distance_transform_edt, label
 from bench.core.errors import UserError
 from bench.data.masks import family as families
 from bench.data.masks.buckets import BUCKETS, bucket_label, bucket_of, hole_ratio
-from bench.data.masks.family import REGISTRY, generate
+from bench.data.masks.family import REGISTRY, GeneratedMasks, family_of, generate
 from bench.data.masks.shapes import shapes
 from bench.data.masks.source import open_masks
 
@@ -79,6 +80,24 @@ def test_every_given_family_is_drawn() -> None:
     mixed = [generate(["boxes", "shapes"], SIZE, (0.2, 0.3), 0, "test", i) for i in range(20)]
     rectangles = sum(is_rectangle(mask) for mask in mixed)
     assert 0 < rectangles < 20
+
+
+def test_a_mix_names_the_family_that_drew_each_mask() -> None:
+    mix, drawn_by = GeneratedMasks(("boxes", "shapes")), Counter[str]()
+    for row in mix.by_bucket(SIZE, 0, "test", 8).values():
+        for name, mask in row:
+            family = family_of(name)
+            assert is_rectangle(mask) == (family == "boxes")
+            drawn_by[family] += 1
+            assert np.array_equal(mix.load(name, SIZE), mask)
+            # Manifests of older versions do not name it, and mean the same mask.
+            assert np.array_equal(mix.load(name.rpartition("/")[0], SIZE), mask)
+            other = name.replace(f"/{family}", "/shapes" if family == "boxes" else "/boxes")
+            with pytest.raises(UserError, match=f"was drawn by {family}"):
+                mix.load(other, SIZE)
+    assert drawn_by.keys() == {"boxes", "shapes"}
+    alone = GeneratedMasks(("boxes",)).by_bucket(SIZE, 0, "test", 1)["(0.1, 0.2]"]
+    assert [name for name, _ in alone] == ["boxes/test/0/0/0"]
 
 
 @pytest.mark.parametrize(

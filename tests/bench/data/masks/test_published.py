@@ -244,6 +244,8 @@ def test_a_bucket_of_the_paper_mix_without_files_has_no_masks(mask_folder: MaskM
     [
         ("shapes/test/0/3/17", "shapes"),
         ("shapes,strokes/validation/0/0/0", "shapes,strokes"),
+        ("shapes,strokes/validation/0/0/0/strokes", "strokes"),
+        ("shapes,strokes/validation/0/0/0/3.png", "files"),
         ("02000.png", "files"),
         ("shapes/a/1/2/3.png", "files"),
         ("shapes/3.png", "files"),
