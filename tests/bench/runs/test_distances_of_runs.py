@@ -1,6 +1,5 @@
 """Distances in runs: where they are kept, and what has to be made when they come or go."""
 
-import logging
 import shutil
 from pathlib import Path
 
@@ -8,22 +7,34 @@ import pytest
 
 from bench.cli.parser import main
 from bench.config import override
-from bench.core.files import read_json
-from bench.core.run_folder import RunFolder
 from bench.evaluation.distances import table
 from bench.presets import preset
 from bench.registry import find
 from bench.runs.experiment import Experiment, restore_pictures
+from bench.runs.identity import distances
+from bench.runs.plan import Plan, plan
 from bench.runs.run import Run
 from reports import build
 from tests.bench.evaluation.distances.stub import let_few_suffice, stub_for_inception
-from tests.bench.runs.test_experiment import SMALL
 
-FEW = {**SMALL, "pairs": 3, "lpips": "off"}
+FEW = {"size": 64, "resize": 88, "pairs": 3, "lpips": "off"}
+IDENTITY = {"method": "full", "training.lr": 1}
 
 
-def weights_and_mark(run: RunFolder) -> tuple[int, str]:
-    return run.weights.stat().st_mtime_ns, run.records.read_text()
+def test_measuring_distances_trains_nothing_and_throws_none_away(tmp_path: Path) -> None:
+    run = Run(tmp_path / "r")
+    run.begin(IDENTITY, {}, {})
+    with run.working():
+        run.weights.write_text("content")
+    inception = IDENTITY | distances("5b5b")
+    assert plan(run, IDENTITY, "training", redo=False) == Plan("nothing", run)
+    assert plan(run, inception, "training", redo=False) == Plan("measurement", run)
+    run.begin(inception, {}, {})
+    with run.working():
+        pass
+    # On a machine without weights, or with --distances off.
+    assert plan(run, IDENTITY, "training", redo=False) == Plan("nothing", run)
+    assert plan(run, IDENTITY | distances("0000"), "training", redo=False).work == "measurement"
 
 
 @pytest.fixture
@@ -33,51 +44,35 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_distances_come_by_a_measurement_and_stay(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_numbers_stand_where_the_reason_stood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path / "hub"))
     let_few_suffice(monkeypatch)
-    experiment = Experiment(find("no-gan"), override(preset("quick"), FEW), tmp_path / "runs")
-    run = experiment.execute()
-    # Without weights: the reason stands where numbers would, in the report and on the page.
-    assert "distances" not in run.read_identity()
-    text = build.everything([run], tmp_path / "without")
+    config = override(preset("quick"), FEW)
+    run = Experiment(find("mean-colour"), config, tmp_path / "runs").execute()
+    text = build.comparison([run], tmp_path / "report")
     reason = "not measured: no ImageNet weights of Inception"
-    (page,) = (tmp_path / "without").rglob("report.html")
+    (page,) = (tmp_path / "report").rglob("report.html")
     assert reason in text and reason in page.read_text()
-    before = run.weights.stat().st_mtime_ns, read_json(run.identity)
+    (csv,) = (tmp_path / "report").rglob("distances.csv")
+    assert "mean-colour,fid,all," in csv.read_text()
+    before = run.read_identity()
 
     stub_for_inception(monkeypatch)
-    assert experiment.execute() == run
-    assert run.weights.stat().st_mtime_ns == before[0]  # measured again, and not trained
-    identity = read_json(run.identity)
-    assert identity.pop("distances")["weights"] == "5b5b" and identity == before[1]
+    Experiment(find("mean-colour"), config, tmp_path / "runs").execute()
+    assert run.read_identity() == before | distances("5b5b")
     found = table.read([run.distances])
-    assert found["value"].notna().all() and set(found["method"]) == {"no-gan", "mean-colour"}
-    assert run.damaged() == {}
-    text = build.everything([run], tmp_path / "with")
-    (page,) = (tmp_path / "with").rglob("report.html")
-    assert "**FID (lower is better), composite**" in text
-    assert "FID (lower is better), composite" in page.read_text()
-    (csv,) = (tmp_path / "with").rglob("distances.csv")
-    assert "no-gan,fid,all," in csv.read_text()
-
-    # On a machine without weights, or with --distances off, nothing is thrown away.
-    monkeypatch.undo()
-    with caplog.at_level(logging.INFO):
-        Experiment(
-            experiment.method, override(experiment.config, {"distances": "off"}), experiment.root
-        ).execute()
-    assert "is finished; skipped" in caplog.text
-    assert table.read([run.distances])["value"].notna().all()
+    assert found["value"].notna().all() and run.damaged() == {}
+    text = build.run_text(run)
+    assert "**FID (lower is better), composite**" in text and reason not in text
 
 
 def test_damaged_distances_are_measured_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    few = {name: FEW[name] for name in ("size", "resize", "lpips")} | {"pairs": 1}
-    experiment = Experiment(find("mean-colour"), override(preset("quick"), few), tmp_path)
+    config = override(preset("quick"), FEW | {"pairs": 1})
+    experiment = Experiment(find("mean-colour"), config, tmp_path)
     run = experiment.execute()
     kept = run.distances.read_text()
     run.distances.write_text(kept.replace("different", "changed"))
