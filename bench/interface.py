@@ -60,6 +60,8 @@ class Results(NamedTuple):
     """Every method against the reference: see `reports.analysis.differences.paired`."""
     costs: pd.DataFrame
     """Costs of filling an image: see `bench.profiling.cost`; empty if nothing was measured."""
+    distances: pd.DataFrame
+    """FID, KID, P-IDS and U-IDS by bucket: see `bench.evaluation.distances.table`."""
 
 
 def methods() -> pd.DataFrame:
@@ -128,7 +130,7 @@ def run(
 
 
 def load(*places: str | Path) -> Results:
-    """Return records, differences and costs of finished runs, as reports compute them.
+    """Return records, differences, costs and distances of finished runs, as reports compute them.
 
     A place is a folder of runs, a run, the folder of a sweep, or a file of `pack`. A damaged run,
     and one that a sweep lacks, is left out with a warning; no finished run is a `UserError`. The
@@ -157,6 +159,7 @@ def load(*places: str | Path) -> Results:
             measured = records_of(group)
             compared = build.against_reference(measured, group)
             found = [measured, compared, pd.DataFrame(build.costs_of(group))]
+            found.append(build.distances_of(group))
             frames.append([frame.assign(settings=settings) for frame in found])
     return Results(*(pd.concat(kind, ignore_index=True) for kind in zip(*frames, strict=True)))
 

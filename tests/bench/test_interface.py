@@ -150,7 +150,9 @@ def test_frames_of_two_methods_are_compared(tmp_path: Path) -> None:
     bench.run("telea", out=tmp_path, cost=True, **TINY)
     results = bench.load(tmp_path)
     assert set(results.costs["method"]) == {"telea"}
-    assert [frame["settings"].nunique() for frame in results] == [1, 1, 1]
+    assert [frame["settings"].nunique() for frame in results] == [1, 1, 1, 1]
+    assert set(results.distances["method"]) == {"full", "telea", "mean-colour"}
+    assert results.distances["reason"].str.endswith("different images").all()
     assert set(results.differences["method"]) == {"telea", "mean-colour"}
     psnr = "metric == 'psnr' and region == 'composite'"
     wide = results.records.query(psnr).pivot(index="pair", columns="method", values="value")
