@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "bench.data": CORE,
     "bench.networks": CORE,
     "bench.evaluation": DATA | {"bench.networks"},
+    "bench.inpainting": MEASURING,
     "bench.training": MEASURING,
     "bench.runs": ENGINE,
     "bench.sweeps": ENGINE | {"bench.runs", "bench.profiling"},
@@ -33,7 +34,8 @@ MAY_IMPORT = {
     "bench.painting": ENGINE | {"bench.runs"},
     "bench.cli": ENGINE
     | {"bench", "bench.runs", "bench.sweeps", "bench.profiling", "bench.conformance"}
-    | {"bench.exporting", "bench.painting", "reports", "reports.tables", "reports.study"},
+    | {"bench.exporting", "bench.inpainting", "bench.painting"}
+    | {"reports", "reports.tables", "reports.study"},
     "bench.interface": ENGINE | {"bench.cli", "bench.runs", "bench.sweeps", "reports"},
     "bench.__main__": {"bench.cli", "bench.core"},
     "variants": METHODS,

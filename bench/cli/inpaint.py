@@ -1,32 +1,75 @@
-"""Fill the holes of one picture of any size."""
+"""Fill the holes of pictures of any size, by one method or several."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bench.cli import methods, options
-from bench.cli.arguments import Parser
+from bench.cli import fillers, options
+from bench.cli.arguments import Parser, whole_number
+from bench.cli.fillers import Source
 from bench.core.errors import UserError
+
+if TYPE_CHECKING:
+    from bench.evaluation.picture import Filler
+    from bench.inpainting.batch import Batch
+    from bench.inpainting.jobs import Job
 
 EXAMPLES = """examples:
   python -m bench inpaint --run runs/forward-quick-seed0 --image i.png --mask m.png --out o.png
   python -m bench inpaint --baseline patchmatch --image i.png --mask m.png --out o.png
+  python -m bench inpaint --baseline patchmatch --image PHOTOS --mask MASKS --out filled
+  python -m bench inpaint --run runs/forward-quick-seed0 --baseline patchmatch --baseline telea \\
+      --image PHOTOS --mask MASKS --dilate 3 --out filled
+
+Of a folder, NAME.jpg is filled where the mask NAME.png is white, and saved as OUT/NAME.png; several
+methods save OUT/METHOD/NAME.png, and OUT/sheets/NAME.png shows them side by side. What is finished
+is skipped.
+
+Pictures of more than 512x512 pixels are filled in crops: holes with 96 pixels around them. Holes of
+more than 320 pixels a side are filled in tiles if they are thin, and else at a lower resolution.
 """
+SHEETS = "sheets"
+"""Folder of the contact sheets."""
 
 
 def add_options(parser: Parser) -> None:
-    """Add the weights, the picture, and the size of a network whose weights are a mere file."""
+    """Add the methods, the pictures, and the size of a network whose weights are a mere file."""
     from bench.config import Model
     from bench.presets import PRESETS
 
     parser.usage = "%(prog)s (--run DIR | --baseline NAME | --weights FILE ...) [options]"
     parser.epilog = EXAMPLES
-    options.add_weights(parser)
+    fillers.add_options(parser)
     options.add_picture(parser, required=True)
-    parser.add_argument("--out", required=True, type=Path, help="where to save the filled picture")
+    parser.add_argument(
+        "--dilate",
+        type=whole_number(0, 1000),
+        default=0,
+        metavar="N",
+        help="pixels of the picture by which holes are grown, such as 3 for a mask that cuts close "
+        "(default: 0)",
+    )
+    parser.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        help="where to save the filled picture; a folder, for several pictures or methods",
+    )
+    parser.add_argument(
+        "--redo", action="store_true", help="in a folder: fill again what is finished"
+    )
     options.add_device(parser)
     options.add_plugin(parser)
+    parser.add_argument(
+        "--compile",
+        choices=("auto", "on", "off"),
+        default="auto",
+        help="compile the network for the size that most pictures have, which takes a minute and "
+        f"needs a C++ compiler; auto: from {fillers.MANY} pictures of one size on (default: auto)",
+    )
     for name in ("width", "depth"):
         options.add_field(parser, Model, name)
     help = "preset that --weights were trained with (default: paper)"
@@ -34,30 +77,120 @@ def add_options(parser: Parser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Fill the picture and save it."""
-    from bench.config import override
-    from bench.presets import preset
-    from bench.registry import Algorithm
-
+    """Fill the pictures and save them."""
     if args.run and args.preset:
         raise UserError(
-            f"--preset has no effect with --run: {args.run} knows its own; leave it out"
+            f"--preset has no effect with --run: {args.run[0]} knows its own; leave it out"
         )
-    start = override(preset(args.preset or "paper"), options.given(args))
-    method = methods.chosen(args)
-    file: Path | None = None
-    if isinstance(method, Algorithm):
-        config = start
-    else:
-        method, config, file = methods.weights(args, start)
-    from bench.core.device import choose, tune_cpu
+    _check_paths(args)
+    sources = fillers.chosen(args)
+    from bench.core.device import tune_cpu
 
     tune_cpu()
-    from bench.evaluation import picture
-    from bench.runs.experiment import load_network
+    from bench.inpainting.batch import Batch
 
-    image, mask = picture.read(args.image, args.mask, args.polarity)
-    network = load_network(method, config, file) if file else method.build(config.model)
-    picture.save(args.out, picture.fill_picture(network, image, mask, choose(args.device)))
-    print(f"filled {args.image} -> {args.out}")
+    batch = Batch(args.polarity, args.dilate)
+    if args.image.is_dir() or len(sources) > 1:
+        _fill_folder(args, sources, batch)
+    else:
+        _fill_file(args, sources[0], batch)
     return 0
+
+
+def _check_paths(args: argparse.Namespace) -> None:
+    """Refuse a folder where a file must be, and results among the inputs."""
+    if args.mask.is_dir() and not args.image.is_dir():
+        raise UserError(f"--mask {args.mask} is a folder; then --image must be one too")
+    inputs = {path.resolve() for path in (args.image, args.mask) if path.is_dir()}
+    if args.out.resolve() in inputs:
+        raise UserError(f"--out {args.out}: results would lie among the inputs; use another folder")
+
+
+def _fill_file(args: argparse.Namespace, source: Source, batch: Batch) -> None:
+    """Fill one picture by one method."""
+    from bench.inpainting import photograph
+    from bench.inpainting.jobs import Job
+
+    photograph.check_format(args.out)
+    job = Job(args.image, args.mask)
+    read = batch.read(job)  # what is wrong with it is told before a network is loaded
+    batch.finish(job, read, _filler(source, [job], args), args.out)
+    _tell(batch)
+    print(f"filled {args.image} -> {args.out}")
+
+
+def _fill_folder(args: argparse.Namespace, sources: Sequence[Source], batch: Batch) -> None:
+    """Fill all pictures by all methods; say at the end which could not be filled."""
+    from bench.data.images.decode import SUFFIXES
+    from bench.inpainting import jobs
+
+    if args.out.suffix.lower() in SUFFIXES:
+        raise UserError(f"--out {args.out} is no name of a folder, which several results need")
+    found = (
+        jobs.find(args.image, args.mask)
+        if args.image.is_dir()
+        else [jobs.Job(args.image, args.mask)]
+    )
+    several = len(sources) > 1
+    folders = {s.name: args.out / s.name if several else args.out for s in sources}
+    settings = {"polarity": args.polarity, "dilate": args.dilate}
+    left = {
+        s.name: jobs.left(found, folders[s.name], s.facts() | settings, args.redo) for s in sources
+    }
+    for source in sources:
+        _fill_by(source, left[source.name], folders[source.name], batch, args)
+    if several:
+        _draw_sheets(found, folders, batch, args.out / SHEETS)
+    _tell(batch)
+    done = len(found) - len(batch.problems)
+    before = len(found) - len(set().union(*left.values()))
+    skipped = f", {before} of them before (--redo fills them again)" if before else ""
+    print(f"{done} of {len(found)} pictures are filled{skipped} -> {args.out}")
+    if batch.problems:
+        names = jobs.listed([job.image.name for job in batch.problems])
+        raise UserError(f"{len(batch.problems)} of {len(found)} pictures not filled: {names}")
+
+
+def _fill_by(
+    source: Source, left: Sequence[Job], folder: Path, batch: Batch, args: argparse.Namespace
+) -> None:
+    """Fill pictures by one method, whose network leaves the memory at the end."""
+    from tqdm import tqdm
+    from tqdm.contrib.logging import logging_redirect_tqdm
+
+    if not left:
+        return
+    filler = _filler(source, left, args)
+    with logging_redirect_tqdm():
+        for job in tqdm(left, desc=f"inpaint {source.name}", unit="img"):
+            batch.fill(job, filler, folder / job.name)
+
+
+def _filler(source: Source, left: Sequence[Job], args: argparse.Namespace) -> Filler:
+    """Return a method ready to fill."""
+    from bench.core.device import choose
+    from bench.evaluation.picture import Filler
+
+    filler = Filler(source.network(), choose(args.device))
+    fillers.compile_for(filler, left, args.compile)
+    return filler
+
+
+def _draw_sheets(
+    found: Sequence[Job], folders: Mapping[str, Path], batch: Batch, out: Path
+) -> None:
+    """Draw the contact sheets of all pictures but those that show what is there."""
+    from tqdm import tqdm
+
+    from bench.inpainting import sheet
+
+    for job in tqdm(found, desc="draw sheets", unit="img", delay=2):
+        results = {name: folder / job.name for name, folder in folders.items()}
+        if job not in batch.problems and not sheet.is_newer(out / job.name, results):
+            sheet.draw({"input": batch.holed(job)} | sheet.read(results), out / job.name)
+
+
+def _tell(batch: Batch) -> None:
+    """Print what is to be told of the pictures."""
+    for line in batch.told():
+        print(line)

@@ -144,9 +144,13 @@ def add_weights(parser: Parser) -> None:
 
 def add_picture(parser: Parser, required: bool) -> None:
     """Add the options that name a picture to fill."""
-    why = "" if required else "; the report then shows it filled by every run"
-    parser.add_argument("--image", required=required, type=Path, help=f"a picture{why}")
-    parser.add_argument("--mask", required=required, type=Path, help="its mask, of the same size")
+    pictures, masks = ", or a folder of pictures", ", or a folder of masks named like the pictures"
+    if not required:
+        pictures, masks = "; the report then shows it filled by every run", ""
+    parser.add_argument("--image", required=required, type=Path, help=f"a picture{pictures}")
+    parser.add_argument(
+        "--mask", required=required, type=Path, help=f"its mask, of the same size{masks}"
+    )
     parser.add_argument("--polarity", choices=("hole-white", "hole-black"), default="hole-white",
                         help="colour of the hole in the mask (default: hole-white)")  # fmt: skip
 

@@ -80,6 +80,11 @@ class Filler:
         self.network = to_device(network, device).to(self.dtype)
         self.compiled: tuple[torch.Size, nn.Module] | None = None
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether there is anything to compile: an algorithm has no weights."""
+        return next(self.network.parameters(), None) is not None
+
     def compile(self, height: int, width: int) -> None:
         """Compile the network for pictures of a size; what prevents this is a `UserError`."""
         image, mask = torch.zeros(1, 3, height, width), torch.zeros(1, 1, height, width)

@@ -1,0 +1,1 @@
+"""Photographs of a user: their files, folders of them, and what is told about each."""
