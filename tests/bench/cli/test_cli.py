@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -232,6 +233,22 @@ def test_inpaint_polarity_is_declared(run: Run, finished: Path, tmp_path: Path) 
     assert run(*words, "--out", out, "--polarity", "hole-black")[0] == 0
     before, after = np.asarray(Image.open(image)), np.asarray(Image.open(out))
     assert np.array_equal(before[:19], after[:19])
+
+
+def test_inpaint_tells_runs_of_one_method_apart_and_warns_of_short_ones(
+    run: Run, finished: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = shutil.copytree(finished, tmp_path / "forward-other")
+    image, mask = picture(tmp_path / "i.png", 40, 50), hole(tmp_path / "m.png", 40, 50)
+    words = ["inpaint", "--image", image, "--mask", mask, "--out", tmp_path / "out"]
+    words += ["--run", finished, "--run", other, "--baseline", "telea"]
+    assert run(*words)[0] == 0
+    found = {path.parent.name for path in (tmp_path / "out").rglob("i.png")}
+    assert found == {finished.name, "forward-other", "telea", "sheets"}
+    text = "trained with the preset quick for 6 steps at 64 px, width 4; its pictures say little"
+    assert caplog.text.count(text) == 2
+    code, _, err = run(*words, "--run", finished)
+    assert code == 2 and f"{finished.name} is given 2 times" in err
 
 
 def test_inpaint_refuses_what_cannot_be_filled(run: Run, finished: Path, tmp_path: Path) -> None:
