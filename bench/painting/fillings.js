@@ -2,7 +2,10 @@
 
 import { askFilling } from "./requests.js";
 
+const QUICK = "a quick run, trained for a minute: it shows that all works, not what the method can do";
 const cards = document.getElementById("cards");
+const close = document.getElementById("close");
+const cancel = document.getElementById("cancel");
 const progress = document.getElementById("progress");
 const progressText = document.getElementById("progress-text");
 
@@ -17,41 +20,46 @@ export function element(name, attributes = {}, ...children) {
 /** Fill the form with a checkbox for each method; the first is chosen. */
 export function offer(form, methods) {
   const kinds = [
-    ["Runs", methods.filter(({ preset }) => preset)],
+    ["Trained runs", methods.filter(({ preset }) => preset)],
     ["Algorithms", methods.filter(({ preset }) => !preset)],
   ];
+  const labels = methods.map(({ name }) => lastPart(name));
+  const labelOf = ({ name }) =>
+    labels.indexOf(lastPart(name)) === labels.lastIndexOf(lastPart(name)) ? lastPart(name) : name;
   form.replaceChildren(
     ...kinds.filter(([, some]) => some.length).map(([legend, some]) =>
-      element("fieldset", {}, element("legend", {}, legend), ...some.map(checkbox))),
+      element("fieldset", {}, element("legend", {}, legend), ...some.map((m) => checkbox(m, labelOf(m))))),
   );
   form.querySelector("input")?.click();
 }
 
-function checkbox({ name, summary, preset }) {
-  const box = element("input", { type: "checkbox", name: "method", value: name });
-  box.dataset.preset = preset;
+function checkbox({ name, summary, preset }, label) {
+  const box = element("input", { type: "checkbox", name: "method", value: name, "data-label": label, "data-preset": preset });
   const quick = preset === "quick" ? [element("em", {}, QUICK)] : [];
-  const text = element("span", {}, element("b", {}, lastPart(name)), ` ${summary} `, ...quick);
-  return element("label", { title: name }, box, text);
+  return element("label", { title: name }, box, element("span", {}, element("b", {}, label), summary, ...quick));
 }
 
-const QUICK = "a quick run, trained for a minute: it shows that all works, not what the method can do";
-
 /** Return a method's own name: a run is named by its path. */
-export function lastPart(name) {
-  return name.replace(/[/\\]+$/, "").split(/[/\\]/).at(-1);
+function lastPart(name) {
+  return name.split(/[/\\]/).at(-1);
 }
 
 /** The methods that fill one hole, one after the other. */
 export class Fillings {
-  /** `stem` begins the names of saved files; `holed` is a canvas with the picture and its hole. */
-  constructor(methods, picture, mask, stem, holed) {
-    Object.assign(this, { picture, mask, stem, ratio: holed.width / holed.height });
+  /**
+   * `sent` has the files of picture and mask, and the `stem` of the names of saved files. `holed` is
+   * a canvas with the picture and its hole, and `box` the least one around the hole.
+   */
+  constructor(methods, sent, holed, box) {
+    Object.assign(this, { sent, box, size: { left: 0, top: 0, width: holed.width, height: holed.height } });
     this.waiting = methods.map((method) => this.#card(method));
     this.total = methods.length;
     for (const image of cards.querySelectorAll("img")) URL.revokeObjectURL(image.src);
-    const input = element("figure", {}, holed, element("figcaption", {}, element("strong", {}, "Input"), " the hole in white"));
+    const caption = element("figcaption", {}, element("strong", {}, "Input"), "the hole in white");
+    const input = element("figure", {}, element("div", { class: "view" }, holed), caption);
     cards.replaceChildren(input, ...this.waiting.map(({ card }) => card));
+    close.onchange = () => this.#look();
+    this.#look();
   }
 
   /** Fill by each method that nobody cancels meanwhile. */
@@ -76,35 +84,50 @@ export class Fillings {
     this.#tell();
   }
 
-  #card({ name, preset }) {
+  /** Show the hole with as much again around it, or the whole pictures. */
+  #look() {
+    const { left, top, width, height } = close.checked ? this.#around() : this.size;
+    const view = { aspect: width / height, scale: this.size.width / width, left: left / width, top: top / width };
+    for (const [name, value] of Object.entries(view)) cards.style.setProperty(`--${name}`, value);
+  }
+
+  #around() {
+    const { left, top, width, height } = this.box;
+    const margin = Math.max(16, width / 2, height / 2);
+    const [x, y] = [Math.max(0, left - margin), Math.max(0, top - margin)];
+    return {
+      left: x,
+      top: y,
+      width: Math.min(this.size.width, left + width + margin) - x,
+      height: Math.min(this.size.height, top + height + margin) - y,
+    };
+  }
+
+  #card({ name, label, preset }) {
     const place = element("div", { class: "place" }, "waiting");
-    const caption = element("figcaption", {}, element("strong", {}, lastPart(name)));
-    if (preset === "quick") caption.append(element("em", {}, " quick run "));
-    const cancel = element("button", { type: "button", "aria-label": `Cancel ${lastPart(name)}` }, "Cancel");
-    caption.append(cancel);
+    const button = element("button", { type: "button", "aria-label": `Cancel ${label}` }, "Cancel");
+    const caption = element("figcaption", {}, element("strong", {}, label), preset === "quick" ? "quick run" : "", button);
     const card = element("figure", { "data-method": name, "data-state": "waiting", title: name }, place, caption);
-    place.style.aspectRatio = String(this.ratio);
-    const entry = { name, card, place, caption, cancel };
-    cancel.addEventListener("click", () => this.#leaveOut(entry));
+    const entry = { name, label, card, place, caption, button };
+    button.addEventListener("click", () => this.#leaveOut(entry));
     return entry;
   }
 
-  async #fill({ name, card, place, caption, cancel }) {
+  async #fill({ name, label, card, place, caption, button }) {
     card.dataset.state = "filling";
-    cancel.remove();
+    button.remove();
+    place.textContent = "filling";
     const start = performance.now();
     const clock = setInterval(() => {
       place.textContent = `filling, ${Math.round((performance.now() - start) / 1000)} s`;
-    }, 500);
-    place.textContent = "filling";
+    }, 1000);
     try {
-      const { filled, seconds } = await askFilling(name, this.picture, this.mask);
-      const url = URL.createObjectURL(filled);
-      const image = element("img", { src: url, alt: `Filled by ${lastPart(name)}` });
+      const { filled, seconds } = await askFilling(name, this.sent.picture, this.sent.mask);
+      const image = element("img", { src: URL.createObjectURL(filled), alt: `Filled by ${label}` });
       await image.decode();
-      place.replaceWith(image);
-      const file = `${this.stem}-${lastPart(name)}.png`;
-      const save = element("a", { href: url, download: file, "aria-label": `Save ${file}` }, "Save");
+      place.replaceWith(element("div", { class: "view" }, image));
+      const file = `${this.sent.stem}-${label.replace(/[/\\]/g, "-")}.png`;
+      const save = element("a", { href: image.src, download: file, "aria-label": `Save ${file}` }, "Save");
       caption.append(element("span", { class: "time" }, duration(seconds)), save);
       card.dataset.state = "filled";
     } catch (error) {
@@ -118,12 +141,12 @@ export class Fillings {
 
   #tell() {
     const done = this.total - this.waiting.length;
+    const failed = cards.querySelectorAll("[data-state=failed]").length;
     progress.max = this.total;
     progress.value = done;
     progress.hidden = !this.waiting.length;
-    const failed = cards.querySelectorAll("[data-state=failed]").length;
-    const end = failed ? `${done} done, ${failed} of them failed` : `${done} done`;
-    progressText.textContent = this.waiting.length ? `${done} of ${this.total} done` : end;
+    cancel.hidden = this.waiting.length < 2;
+    progressText.textContent = `${done} of ${this.total} done${failed ? `, ${failed} of them failed` : ""}`;
   }
 }
 

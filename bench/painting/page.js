@@ -15,18 +15,20 @@ let counting = 0; // timer of `count`
 
 async function load(chosen) {
   find("picture-error").textContent = "";
+  const before = find("about").textContent;
   find("about").textContent = `Reading ${chosen.name}`;
   try {
     const shown = await askPicture(chosen);
     URL.revokeObjectURL(board.picture.src);
     board.picture.src = URL.createObjectURL(shown);
     await board.picture.decode();
-    file = chosen;
   } catch (error) {
-    find("picture-error").textContent = error.message;
+    find("about").textContent = before;
+    find("picture-error").textContent = `${chosen.name}: ${error.message}`;
+    return;
   }
-  if (file) show();
-  else find("about").textContent = "";
+  file = chosen;
+  show();
 }
 
 function show() {
@@ -80,7 +82,8 @@ function changed() {
 /** Say how much is hole, and whether it can be filled. */
 function count() {
   const share = board.strokes.share();
-  find("ratio").textContent = `${(100 * share).toPrecision(2)} % is hole.`;
+  const percent = (100 * share).toLocaleString("en", { maximumSignificantDigits: 2 });
+  find("ratio").textContent = `${percent} % is hole.`;
   if (share === 0) find("ratio").textContent = "No hole yet: paint one.";
   if (share === 1) find("ratio").textContent = "All is hole: leave some of the picture.";
   hasHole = share > 0 && share < 1;
@@ -126,12 +129,15 @@ const KEYS = {
   "-": ACTIONS.smaller,
   0: ACTIONS.fit,
 };
-const WITH_CONTROL = { z: ACTIONS.undo, Z: ACTIONS.redo, y: ACTIONS.redo };
+const WITH_CONTROL = {
+  z: ({ shiftKey }) => (shiftKey ? board.redo() : board.undo()),
+  y: () => board.redo(),
+};
 document.addEventListener("keydown", (event) => {
-  const action = (event.ctrlKey || event.metaKey ? WITH_CONTROL : KEYS)[event.key];
+  const action = (event.ctrlKey || event.metaKey ? WITH_CONTROL : KEYS)[event.key.toLowerCase()];
   if (!action || !file || event.altKey) return;
   event.preventDefault();
-  action();
+  action(event);
 });
 
 find("save-mask").addEventListener("click", async (event) => {
@@ -145,12 +151,11 @@ find("save-mask").addEventListener("click", async (event) => {
 
 function chosenMethods() {
   const boxes = [...document.querySelectorAll("[name=method]:checked")];
-  return boxes.map(({ value, dataset }) => ({ name: value, preset: dataset.preset }));
+  return boxes.map(({ value, dataset }) => ({ name: value, ...dataset }));
 }
 
 function allow() {
   find("fill").disabled = Boolean(filling) || !file || !hasHole || !chosenMethods().length;
-  find("cancel").hidden = !filling;
 }
 
 /** Return a canvas with the picture and its hole in white. */
@@ -168,18 +173,19 @@ function holed(mask) {
 async function fill() {
   const mask = board.strokes.mask();
   const blob = await mask.convertToBlob();
-  filling = new Fillings(chosenMethods(), file, blob, stem(), holed(mask));
+  const sent = { picture: file, mask: blob, stem: stem() };
+  filling = new Fillings(chosenMethods(), sent, holed(mask), board.strokes.box());
   find("results").hidden = false;
   find("stale").textContent = "";
   allow();
-  find("results").scrollIntoView({ behavior: "smooth", block: "nearest" });
+  find("results").scrollIntoView({ block: "nearest" });
   await filling.run();
   filling = null;
   allow();
 }
 
 find("fill").addEventListener("click", fill);
-find("cancel").addEventListener("click", () => filling.cancel());
+find("cancel").addEventListener("click", () => filling?.cancel());
 find("choice").addEventListener("change", allow);
 
 setTool("brush");

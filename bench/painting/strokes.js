@@ -67,6 +67,22 @@ export class Strokes {
     return holes / words.length;
   }
 
+  /** Return the least box around the hole, which must be there. */
+  box() {
+    const { width, height } = this.context.canvas;
+    const [xs, ys] = [[width, -1], [height, -1]]; // the first and the last
+    this.#words().forEach((word, i) => {
+      if (!isHole(word)) return;
+      const [x, y] = [i % width, Math.floor(i / width)];
+      if (x < xs[0]) xs[0] = x;
+      if (x > xs[1]) xs[1] = x;
+      if (y < ys[0]) ys[0] = y;
+      ys[1] = y;
+    });
+    const [left, top] = [xs[0], ys[0]];
+    return { left, top, width: xs[1] - left + 1, height: ys[1] - top + 1 };
+  }
+
   /** Return the hole as a canvas in black and white, white = hole. */
   mask() {
     const { width, height } = this.context.canvas;

@@ -4,6 +4,7 @@ import errno
 import re
 import socket
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -200,14 +201,19 @@ def test_weights_are_read_once_and_again_when_they_are_others(
 
 
 def test_one_filling_waits_for_another(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    release, fillings = threading.Event(), []
-    real = fillers.picture.fill_picture
+    release, asked, fillings = threading.Event(), [], []
+    real, submit = fillers.picture.fill_picture, Fillers.fill
+
+    def ask_for(*arguments: Any) -> Any:
+        asked.append(arguments)
+        return submit(*arguments)
 
     def slow(*arguments: Any) -> Any:
         fillings.append(threading.current_thread())
         release.wait(20)
         return real(*arguments)
 
+    monkeypatch.setattr(Fillers, "fill", ask_for)
     monkeypatch.setattr(fillers.picture, "fill_picture", slow)
     picture, mask = encoded(noise(32, 32)), encoded(hole(32, 32))
     replies: list[int] = []
@@ -217,9 +223,9 @@ def test_one_filling_waits_for_another(ask: Ask, monkeypatch: pytest.MonkeyPatch
     ]
     for thread in threads:
         thread.start()
+    while len(asked) < 2 or not fillings:
+        time.sleep(0.01)
     assert ask("/methods").status == 200  # meanwhile the page answers
-    while not fillings:
-        pass
     assert len(fillings) == 1
     release.set()
     for thread in threads:
