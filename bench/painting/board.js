@@ -108,8 +108,7 @@ export class Board {
 
   #press(event) {
     if (event.pointerType === "mouse" && event.button > 1) return;
-    event.preventDefault(); // no selection, no drag of the image, no scrolling by the middle button
-    this.stage.focus({ preventScroll: true });
+    if (event.button === 1) event.preventDefault(); // or the page would scroll with the mouse
     this.sheet.setPointerCapture(event.pointerId);
     this.pointers.set(event.pointerId, event);
     if (this.pointers.size === 2 && this.painting) {

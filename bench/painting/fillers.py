@@ -12,6 +12,7 @@ from pathlib import Path
 from torch import nn
 
 from bench.config import Config
+from bench.core import sums
 from bench.core.device import choose, tune_cpu
 from bench.core.errors import UserError
 from bench.evaluation import arrays, picture
@@ -61,7 +62,7 @@ class Fillers:
         runs, problems = [], []
         for run in self._runs():
             try:
-                if run.progress == "finished" and run.trained:
+                if run.progress == "finished" and _weights_sum(run):
                     method, config = load_run(run)
                     seed = config.training.seed
                     summary = f"{method.name}, preset {config.preset}, seed {seed}"
@@ -91,7 +92,9 @@ class Fillers:
         pixels = uploads.decode(image_file, "the picture")
         image = arrays.to_tensor(pixels)
         known = arrays.known_pixels(uploads.decode(mask_file, "the mask"), image, "hole-white")
-        picture.check(known[0, 0].byte().numpy(), "the picture", "the mask", "hole-white")
+        if known.all() or not known.any():
+            what = "no hole" if known.all() else "no known pixel"
+            raise UserError(f"the mask has {what}; paint a hole, and leave some of the picture")
         start = time.perf_counter()
         filled = picture.fill_picture(network, image, known, self.device)
         seconds = time.perf_counter() - start
@@ -102,8 +105,8 @@ class Fillers:
         if isinstance(method, Algorithm):
             return method.build(Config("paper").model)
         for run in self._runs():
-            if str(run.path) == name and run.weights.exists():
-                return _trained(run.path, run.weights.stat().st_mtime_ns)
+            if str(run.path) == name and (digest := _weights_sum(run)):
+                return _trained(run.path, digest)
         raise UserError(f"there is no method '{name}' any more; load the page again")
 
     def _runs(self) -> list[Run]:
@@ -112,8 +115,13 @@ class Fillers:
         return list({run.path: run for run in runs}.values())
 
 
+def _weights_sum(run: Run) -> str:
+    """Return the digest of a run's weights, empty where nothing was trained."""
+    return sums.read(run.path).get(run.weights.name, "")
+
+
 @lru_cache(KEPT)
-def _trained(path: Path, modified: int) -> nn.Module:
-    """Return the network of a run; `modified` tells weights from those that a redo put there."""
+def _trained(path: Path, digest: str) -> nn.Module:
+    """Return the network of a run; `digest` tells its weights from those of a redo."""
     run = Run(path)
     return network_of(*load_run(run), run)

@@ -2,7 +2,7 @@
 
 import { askFilling } from "./requests.js";
 
-const QUICK = "a quick run, trained for a minute: it shows that all works, not what the method can do";
+const QUICK = "A quick run was trained for a minute: it shows that all works, not what the method can do.";
 const cards = document.getElementById("cards");
 const close = document.getElementById("close");
 const cancel = document.getElementById("cancel");
@@ -23,23 +23,28 @@ export function offer(form, methods) {
     ["Trained runs", methods.filter(({ preset }) => preset)],
     ["Algorithms", methods.filter(({ preset }) => !preset)],
   ];
-  const labels = methods.map(({ name }) => lastPart(name));
-  const labelOf = ({ name }) =>
-    labels.indexOf(lastPart(name)) === labels.lastIndexOf(lastPart(name)) ? lastPart(name) : name;
-  form.replaceChildren(
-    ...kinds.filter(([, some]) => some.length).map(([legend, some]) =>
-      element("fieldset", {}, element("legend", {}, legend), ...some.map((m) => checkbox(m, labelOf(m))))),
-  );
+  const names = methods.map(({ name }) => lastPart(name));
+  const isUnique = (name) => names.indexOf(name) === names.lastIndexOf(name);
+  const labelOf = ({ name }) => (isUnique(lastPart(name)) ? lastPart(name) : name);
+  for (const [legend, some] of kinds.filter(([, those]) => those.length)) {
+    const boxes = some.map((method) => checkbox(method, labelOf(method)));
+    const note = some.some(isQuick) ? [element("p", { class: "hint" }, QUICK)] : [];
+    form.append(element("fieldset", {}, element("legend", {}, legend), ...boxes, ...note));
+  }
   form.querySelector("input")?.click();
 }
 
 function checkbox({ name, summary, preset }, label) {
-  const box = element("input", { type: "checkbox", name: "method", value: name, "data-label": label, "data-preset": preset });
-  const quick = preset === "quick" ? [element("em", {}, QUICK)] : [];
-  return element("label", { title: name }, box, element("span", {}, element("b", {}, label), summary, ...quick));
+  const data = { "data-label": label, "data-preset": preset };
+  const box = element("input", { type: "checkbox", name: "method", value: name, ...data });
+  return element("label", { title: name }, box, element("span", {}, element("b", {}, label), summary));
 }
 
-/** Return a method's own name: a run is named by its path. */
+function isQuick({ preset }) {
+  return preset === "quick";
+}
+
+/** Return a run's own name, without its folder; an algorithm has no other. */
 function lastPart(name) {
   return name.split(/[/\\]/).at(-1);
 }
@@ -103,10 +108,11 @@ export class Fillings {
     };
   }
 
-  #card({ name, label, preset }) {
+  #card(method) {
+    const { name, label } = method;
     const place = element("div", { class: "place" }, "waiting");
     const button = element("button", { type: "button", "aria-label": `Cancel ${label}` }, "Cancel");
-    const caption = element("figcaption", {}, element("strong", {}, label), preset === "quick" ? "quick run" : "", button);
+    const caption = element("figcaption", {}, element("strong", {}, label), isQuick(method) ? "quick run" : "", button);
     const card = element("figure", { "data-method": name, "data-state": "waiting", title: name }, place, caption);
     const entry = { name, label, card, place, caption, button };
     button.addEventListener("click", () => this.#leaveOut(entry));

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from bench.core.errors import UserError
 from bench.data.images.decode import to_rgb
+from bench.evaluation.picture import SMALLEST
 
 MOST_PIXELS = 25_000_000
 """Pixels of the largest picture: a small file can hold a picture that fills the memory."""
@@ -18,16 +19,12 @@ MOST_PIXELS = 25_000_000
 def decode(content: bytes, name: str) -> Image.Image:
     """Return the picture of an image file, as RGB with 8 bits and upright by its EXIF orientation.
 
-    One that is damaged, of more than `MOST_PIXELS`, or no picture is a `UserError`; `name` stands
-    in it. The pixels are those that `bench.data.images.decode.read_rgb` reads from such a file.
+    One that is damaged, too large, too small to be filled, or no picture is a `UserError` about
+    `name`. The pixels are those that `bench.data.images.decode.read_rgb` reads from such a file.
     """
     try:
         with Image.open(io.BytesIO(content)) as picture:  # reads the size alone
-            if picture.width * picture.height > MOST_PIXELS:
-                raise UserError(
-                    f"{name} has {picture.width}x{picture.height} pixels; make it smaller, up to "
-                    f"{MOST_PIXELS // 10**6} million pixels"
-                )
+            _check_size(name, *picture.size)
             picture.load()
             return to_rgb(ImageOps.exif_transpose(picture))
     except UserError:
@@ -36,6 +33,14 @@ def decode(content: bytes, name: str) -> Image.Image:
         raise UserError(f"{name} is not an image in a format that can be read") from error
     except Exception as error:  # A damaged file can fail anywhere inside Pillow.
         raise UserError(f"{name} is damaged or truncated: {error or repr(error)}") from error
+
+
+def _check_size(name: str, width: int, height: int) -> None:
+    if width * height > MOST_PIXELS:
+        most = f"{MOST_PIXELS // 10**6} million pixels"
+        raise UserError(f"{name} has {width}x{height} pixels; make it smaller, up to {most}")
+    if min(width, height) < SMALLEST:
+        raise UserError(f"{name} is smaller than {SMALLEST} pixels on a side")
 
 
 def encode(pixels: NDArray[np.uint8] | Image.Image) -> bytes:

@@ -35,7 +35,7 @@ DROP = """
 const bytes = Uint8Array.from(atob(arguments[0]), (letter) => letter.charCodeAt(0));
 const transfer = new DataTransfer();
 transfer.items.add(new File([bytes], arguments[1]));
-document.body.dispatchEvent(arguments[2] === "paste"
+return document.body.dispatchEvent(arguments[2] === "paste"
   ? new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true })
   : new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
 """
@@ -132,9 +132,17 @@ def test_a_picture_is_painted_filled_and_saved(page: Chrome, photo: Path, runs: 
     click(page, "#clear")
     until(page, lambda: texts(page, "#ratio") == ["No hole yet: paint one."])
     assert holes(page) == 0 and not find(page, "#fill").is_enabled()
-    click(page, "#undo")
+    stroke(page, 0, 0)
+    click(page, "#clear")
+    assert holes(page) == 0
+    for _ in range(3):
+        click(page, "#undo")
     until(page, find(page, "#fill").is_enabled)
-    assert "a quick run" in texts(page, f"[title='{runs / RUN}']")[0]
+    assert holes(page) == two
+    assert (
+        "A quick run was trained for a minute"
+        in texts(page, "fieldset:has([data-preset=quick])")[0]
+    )
     tick(page, "telea", RUN)
     click(page, "#fill")
     until(page, lambda: states(page) == ["filled", "filled"])
@@ -154,6 +162,7 @@ def test_a_picture_is_painted_filled_and_saved(page: Chrome, photo: Path, runs: 
         files = ["--image", str(picture), "--mask", str(mask), "--out", str(out)]
         assert main(["inpaint", *words, *files, "--device", "cpu"]) == 0
         assert np.array_equal(shown, read_rgb(out))
+    assert "quick run" in texts(page, f"figure[title='{runs / RUN}']")[0]
     stroke(page, 20, 40)
     assert texts(page, "#stale") == ["The picture or its hole has changed since."]
     assert page.get_log("browser") == []
@@ -190,7 +199,9 @@ def test_what_waits_can_be_cancelled_and_a_failure_stands_in_its_place(
 def test_a_picture_is_dropped_or_pasted_and_no_picture_loses_nothing(
     page: Chrome, how: str
 ) -> None:
-    page.execute_script(DROP, base64.b64encode(encoded(noise(40, 60))).decode(), "one.png", how)
+    file = base64.b64encode(encoded(noise(40, 60))).decode()
+    left = page.execute_script(DROP, file, "one.png", how)
+    assert left == (how == "paste")  # at a drop the browser would leave the page for the picture
     until(page, lambda: texts(page, "#about") == ["one.png, 60 × 40 pixels"])
     until(page, lambda: find(page, "#sheet").size["width"])
     stroke(page, 0, 0)
@@ -199,6 +210,18 @@ def test_a_picture_is_dropped_or_pasted_and_no_picture_loses_nothing(
     until(page, lambda: find(page, "#picture-error").is_displayed())
     assert texts(page, "#picture-error")[0].startswith("two.txt: the file is not an image")
     assert texts(page, "#about") == ["one.png, 60 × 40 pixels"] and holes(page) == painted > 0
+
+
+def test_nothing_is_undone_in_the_middle_of_a_stroke(page: Chrome, photo: Path) -> None:
+    load(page, photo)
+    stroke(page, -60, -30)
+    painted = holes(page)
+    begun = ActionChains(page, duration=0).move_to_element(find(page, "#sheet")).click_and_hold()
+    begun.key_down(Keys.CONTROL).send_keys("z").key_up(Keys.CONTROL)
+    begun.move_by_offset(40, 0).release().perform()
+    assert holes(page) > painted
+    click(page, "#undo")
+    assert holes(page) == painted
 
 
 def test_keys_paint_and_zoom(page: Chrome, photo: Path) -> None:

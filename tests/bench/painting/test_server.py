@@ -104,6 +104,7 @@ def test_the_picture_is_what_inpaint_reads(ask: Ask, tmp_path: Path) -> None:
 def test_what_is_no_picture_is_one_line(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = encoded(noise(40, 40))
     assert "not an image" in told(ask("/picture", b"<svg></svg>"))
+    assert "smaller than 16 pixels" in told(ask("/picture", encoded(noise(15, 40))))
     assert "damaged or truncated" in told(ask("/picture", whole[: len(whole) // 2]))
     monkeypatch.setattr(uploads, "MOST_PIXELS", 1_000_000)
     bomb = encoded(np.zeros((1001, 1000), np.uint8))
@@ -152,6 +153,9 @@ def test_a_run_that_cannot_fill_is_left_out_with_the_reason(runs: Path) -> None:
     run = finished_run(runs / "damaged")
     run.config.write_text("{}")
     finished_run(runs / "begun")._set_state("running")
+    algorithm = finished_run(runs / "algorithm")
+    algorithm.weights.unlink()
+    algorithm.seal()
     offered, problems = Fillers([runs, runs / "forward-quick-seed0"], "cpu").found()
     assert [f.name for f in offered if f.preset] == [str(runs / "forward-quick-seed0")]
     (problem,) = problems
@@ -164,8 +168,9 @@ def test_a_filling_that_cannot_be_is_one_line(ask: Ask) -> None:
     picture, mask = encoded(noise(32, 32)), encoded(hole(32, 32))
     assert "no method 'nobody'" in told(fill(ask, "nobody", picture, mask))
     assert "mask has the shape" in told(fill(ask, "telea", picture, encoded(hole(32, 33))))
-    assert "has no hole" in told(fill(ask, "telea", picture, encoded(hole(32, 32) * 0)))
-    assert "smaller than 16" in told(fill(ask, "telea", *[encoded(f(9, 9)) for f in (noise, hole)]))
+    for level, text in ((0, "no hole"), (255, "no known pixel")):
+        full = encoded(np.full((32, 32), level, np.uint8))
+        assert f"the mask has {text}" in told(fill(ask, "telea", picture, full))
     assert "the mask is not an image" in told(fill(ask, "telea", picture, b"mask"))
     assert "say method=NAME" in told(ask("/fill?method=telea", picture))
 
@@ -198,6 +203,8 @@ def test_weights_are_read_once_and_again_when_they_are_others(
     finished_run(runs / "forward-quick-seed0", seed=1)
     assert not np.array_equal(first, fill(ask, name, encoded(picture), mask).pixels)
     assert len(read) == 2
+    finished_run(runs / "forward-quick-seed0", seed=2).weights.unlink()
+    assert "weights.safetensors is missing" in told(fill(ask, name, encoded(picture), mask))
 
 
 def test_one_filling_waits_for_another(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
