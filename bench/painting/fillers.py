@@ -68,7 +68,7 @@ class Fillers:
                     summary = f"{method.name}, preset {config.preset}, seed {seed}"
                     runs.append(Filler(str(run.path), summary, config.preset))
             except UserError as error:
-                problems.append(str(error))
+                problems.append(f"left out: {error}")
         algorithms = [
             Filler(method.name, method.summary)
             for method in discover().values()

@@ -2,7 +2,7 @@
 
 import { askFilling } from "./requests.js";
 
-const QUICK = "A quick run was trained for a minute: it shows that all works, not what the method can do.";
+const QUICK = "A quick run trains for about a minute: it shows that all works, not what the method can do.";
 const cards = document.getElementById("cards");
 const close = document.getElementById("close");
 const cancel = document.getElementById("cancel");

@@ -140,8 +140,7 @@ document.addEventListener("keydown", (event) => {
   action(event);
 });
 
-find("save-mask").addEventListener("click", async (event) => {
-  event.preventDefault();
+find("save-mask").addEventListener("click", async () => {
   const url = URL.createObjectURL(await board.strokes.mask().convertToBlob());
   element("a", { href: url, download: `${stem()}-mask.png` }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000); // once the browser has surely saved it
@@ -190,8 +189,9 @@ find("choice").addEventListener("change", allow);
 
 setTool("brush");
 try {
-  const { methods, problems } = await askMethods();
+  const { methods, problems, mostBytes, mostPixels } = await askMethods();
   offer(find("choice"), methods);
+  find("limits").textContent = `up to ${mostBytes / 1e6} MB and ${mostPixels / 1e6} million pixels`;
   find("problems").append(...problems.map((problem) => element("li", {}, problem)));
 } catch (error) {
   find("problems").append(element("li", {}, error.message));

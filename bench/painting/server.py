@@ -144,8 +144,8 @@ class Handler(BaseHTTPRequestHandler):
     def _get(self) -> Answer:
         if self.path == "/methods":
             fillers, problems = self.server.fillers.found()
-            found = {"methods": [*map(asdict, fillers)], "problems": problems}
-            return _json({**found, "mostBytes": MOST_BYTES})
+            limits = {"mostBytes": MOST_BYTES, "mostPixels": uploads.MOST_PIXELS}
+            return _json({"methods": [*map(asdict, fillers)], "problems": problems, **limits})
         if self.path not in FILES:
             raise RefusedError(HTTPStatus.NOT_FOUND, "there is no such page")
         name, kind = FILES[self.path]

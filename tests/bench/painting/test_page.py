@@ -19,7 +19,7 @@ from bench.core.errors import UserError
 from bench.data.images.decode import read_rgb
 from bench.painting import fillers
 from bench.painting.server import Server
-from tests.bench.painting.conftest import encoded, noise
+from tests.bench.painting.conftest import encoded, finished_run, noise
 from tests.reports.page import conftest as reading
 from tests.reports.page.conftest import click, find, press, texts
 
@@ -114,6 +114,7 @@ def page(browser: Chrome, server: Server) -> Chrome:
 
 def test_a_picture_is_painted_filled_and_saved(page: Chrome, photo: Path, runs: Path) -> None:
     assert not find(page, "#fill").is_enabled()
+    assert texts(page, "#limits") == ["up to 64 MB and 25 million pixels"]
     load(page, photo)
     stroke(page, -60, -30)
     one = holes(page)
@@ -140,7 +141,7 @@ def test_a_picture_is_painted_filled_and_saved(page: Chrome, photo: Path, runs: 
     until(page, find(page, "#fill").is_enabled)
     assert holes(page) == two
     assert (
-        "A quick run was trained for a minute"
+        "A quick run trains for about a minute"
         in texts(page, "fieldset:has([data-preset=quick])")[0]
     )
     tick(page, "telea", RUN)
@@ -193,6 +194,18 @@ def test_what_waits_can_be_cancelled_and_a_failure_stands_in_its_place(
     assert texts(page, "#cards .error") == ["a reason"]
     assert texts(page, "#progress-text") == ["1 of 1 done, 1 of them failed"]
     until(page, find(page, "#fill").is_enabled)
+
+
+def test_runs_of_one_name_are_named_by_their_folders(
+    page: Chrome, server: Server, runs: Path, tmp_path: Path
+) -> None:
+    assert texts(page, "[value*=forward] + * b") == [RUN]
+    again = finished_run(tmp_path / "again" / RUN).path
+    finished_run(tmp_path / "again/forward-paper-seed0", "paper")
+    server.fillers.folders = [runs, again.parent]
+    visit(page, server, 1280, touch=False)
+    named = texts(page, "[value*=forward] + * b")
+    assert named == [str(runs / RUN), "forward-paper-seed0", str(again)]
 
 
 @pytest.mark.parametrize("how", ["drop", "paste"])

@@ -159,7 +159,7 @@ def test_a_run_that_cannot_fill_is_left_out_with_the_reason(runs: Path) -> None:
     offered, problems = Fillers([runs, runs / "forward-quick-seed0"], "cpu").found()
     assert [f.name for f in offered if f.preset] == [str(runs / "forward-quick-seed0")]
     (problem,) = problems
-    assert "damaged/config.json was changed" in problem
+    assert problem.startswith(f"left out: {run.config} was changed")
     offered, problems = Fillers([], "cpu").found()
     assert problems == ["no trained run in this folder; make one with `python -m bench run`"]
 
