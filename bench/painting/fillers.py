@@ -27,7 +27,7 @@ KEPT = 8
 
 
 @dataclass(frozen=True)
-class Filler:
+class Choice:
     """A method that the page offers: an algorithm, or a finished run's network."""
 
     name: str
@@ -57,7 +57,7 @@ class Fillers:
         # processors from each other, and torch keeps helper threads for each thread that calls it.
         self._worker = ThreadPoolExecutor(1, initializer=tune_cpu)
 
-    def found(self) -> tuple[list[Filler], list[str]]:
+    def found(self) -> tuple[list[Choice], list[str]]:
         """Return the runs and algorithms that are there now, and why other runs are left out."""
         runs, problems = [], []
         for run in self._runs():
@@ -66,11 +66,11 @@ class Fillers:
                     method, config = load_run(run)
                     seed = config.training.seed
                     summary = f"{method.name}, preset {config.preset}, seed {seed}"
-                    runs.append(Filler(str(run.path), summary, config.preset))
+                    runs.append(Choice(str(run.path), summary, config.preset))
             except UserError as error:
                 problems.append(f"left out: {error}")
         algorithms = [
-            Filler(method.name, method.summary)
+            Choice(method.name, method.summary)
             for method in discover().values()
             if isinstance(method, Algorithm) and not method.only_named
         ]

@@ -6,6 +6,7 @@ import errno
 import json
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +30,8 @@ MOST_BYTES = 64 * 10**6
 """Bytes of the longest request: a picture with its mask."""
 SILENCE = 60.0
 """Seconds after which a connection that says nothing is closed."""
+GONE = (ConnectionError, TimeoutError)
+"""Errors of a connection whose page was closed, or says nothing any more: nobody is to be told."""
 FILES = {
     "/": ("page.html", "text/html"),
     "/page.css": ("page.css", "text/css"),
@@ -123,14 +126,12 @@ class Handler(BaseHTTPRequestHandler):
             status, answer = error.status, _error(str(error))
         except UserError as error:
             status, answer = HTTPStatus.BAD_REQUEST, _error(str(error))
-        except ConnectionError:
-            return  # the page was closed
+        except GONE:
+            return
         except Exception as error:
             status, answer = HTTPStatus.INTERNAL_SERVER_ERROR, self._failure(error)
-        try:
+        with suppress(*GONE):
             self._send(status, answer)
-        except ConnectionError:
-            log.debug("the page was closed before its answer came")
 
     def _check_sender(self) -> None:
         """Refuse what another site's page sends; a page's own posts always name their origin."""

@@ -17,7 +17,7 @@ from bench.core.errors import UserError
 from bench.data.images.decode import read_rgb
 from bench.painting import fillers, uploads
 from bench.painting.fillers import Fillers
-from bench.painting.server import FILES, MOST_BYTES, Server
+from bench.painting.server import FILES, MOST_BYTES, Handler, Server
 from tests.bench.painting.conftest import Ask, encoded, fill, finished_run, hole, noise
 
 
@@ -240,13 +240,22 @@ def test_one_filling_waits_for_another(ask: Ask, monkeypatch: pytest.MonkeyPatch
     assert replies == [200, 200] and len(set(fillings)) == 1
 
 
-def test_a_page_that_is_closed_while_it_sends_ends_nothing(ask: Ask, server: Server) -> None:
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_page_that_sends_half_ends_nothing(
+    closed: bool,
+    ask: Ask,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(Handler, "timeout", 20 if closed else 0.1)
     head = "POST /picture HTTP/1.0\r\nHost: 127.0.0.1\r\nOrigin: http://127.0.0.1\r\n"
-    with socket.create_connection(("127.0.0.1", server.server_port)) as connection:
+    with socket.create_connection(("127.0.0.1", server.server_port), 20) as connection:
         connection.sendall(f"{head}Content-Length: 100\r\n\r\nabc".encode())
-        connection.shutdown(socket.SHUT_WR)
+        if closed:
+            connection.shutdown(socket.SHUT_WR)
         assert connection.recv(100) == b""
-    assert ask("/").status == 200
+    assert ask("/").status == 200 and capsys.readouterr().err == ""
 
 
 def test_another_error_of_the_port_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
