@@ -10,7 +10,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from bench.core.errors import UserError
 from bench.data.images.decode import to_rgb
-from bench.evaluation.picture import SMALLEST
+from bench.evaluation.crops import SMALLEST
 
 MOST_PIXELS = 25_000_000
 """Pixels of the largest picture: a small file can hold a picture that fills the memory."""
