@@ -25,13 +25,19 @@ from reports.tables.formats import Table
 
 PARTS = ("test pairs", "data.pairs", "data.test_images", "data.test_masks")
 """Parts of an identity that say which test pairs a run is measured on."""
+TRAINED_ON = ("training images", "training masks", "data.images", "data.masks")
+"""Parts of an identity that say what a run is trained on."""
+ONE_TRAINING, OWN_TRAINING = "by data set", "each trained on its own data set"
+"""Which trainings a row has, in the titles of tables: one, or another in each column."""
 
 
 class Joined(NamedTuple):
-    """Runs that differ in their test pairs alone, and are measured on several data sets."""
+    """Runs that are measured on several data sets, and differ in nothing else but the data."""
 
+    rows: str
+    """Which trainings a row has."""
     settings: str
-    """Digest of what they share: training and measurement."""
+    """Digest of what all runs share."""
     runs: list[RunFolder]
     names: Mapping[str, str]
     """Name of each data set by the hash of its manifest, in the order of the tables."""
@@ -39,14 +45,38 @@ class Joined(NamedTuple):
 
 
 def across(runs: Sequence[RunFolder]) -> list[Joined]:
-    """Return the groups of runs that are measured on several data sets, with their tables."""
-    found = []
-    for settings, group in groups(runs, but_for=PARTS).items():
-        names = names_of(group)
-        if len(names) > 1:
-            tables = by_dataset(summary_of(records_of(group), names))
-            found.append(Joined(settings, group, names, tables))
-    return found
+    """Return the groups of runs that are measured on several data sets, with their tables.
+
+    A row is one training, or has the trainings on the data set of each column, as a sweep over data
+    sets makes them.
+    """
+    one = groups(runs, but_for=PARTS)
+    found = [_join(ONE_TRAINING, *group) for group in one.items() if _on_several(group[1])]
+    own_pairs = [run for run in runs if "weights" not in run.read_identity()]
+    own = groups(own_pairs, but_for=(*PARTS, *TRAINED_ON))
+    return found + [_join(OWN_TRAINING, *group) for group in own.items() if _one_each(group[1])]
+
+
+def _join(rows: str, settings: str, runs: list[RunFolder]) -> Joined:
+    names = names_of(runs)
+    tables = by_dataset(summary_of(records_of(runs), names), rows)
+    return Joined(rows, settings, runs, names, tables)
+
+
+def _on_several(runs: Sequence[RunFolder]) -> bool:
+    """Return whether a method is measured on several data sets: a trained one, if there is any."""
+    pairs: dict[str, set[str]] = {}
+    for run in [run for run in runs if run.trained] or runs:
+        pairs.setdefault(run.method, set()).add(hash_of(run))
+    return any(len(found) > 1 for found in pairs.values())
+
+
+def _one_each(runs: Sequence[RunFolder]) -> bool:
+    """Return whether there are trainings on several data sets, and those on one for each column."""
+    trained = [run for run in runs if run.trained]
+    found = {(hash_of(run), run.read_identity()["training images"]) for run in trained}
+    columns, trained_on = ({item[n] for item in found} for n in (0, 1))
+    return len(trained_on) > 1 and len(columns) == len(found)
 
 
 def tables_with(runs: Sequence[RunFolder], found: Sequence[Joined]) -> list[Table]:
@@ -63,7 +93,11 @@ def write(found: Sequence[Joined], out: Path) -> str:
     tables = [table for one in found for table in one.tables]
     write_text(out / "datasets.md", text)
     write_text(out / "datasets.tex", formats.latex(tables))
-    told = [replace(t, data=t.data.assign(settings=o.settings)) for o in found for t in o.tables]
+    told = [
+        replace(table, data=table.data.assign(rows=one.rows, settings=one.settings))
+        for one in found
+        for table in one.tables
+    ]
     write_text(out / "datasets.csv", formats.csv(told))
     return text
 
@@ -71,7 +105,7 @@ def write(found: Sequence[Joined], out: Path) -> str:
 def _text(one: Joined) -> str:
     """Return the tables of some runs, with a line for each data set below."""
     run_of = {hash_of(run): run for run in one.runs}
-    heading = f"## Data sets side by side: {'; '.join(one.names.values())}"
+    heading = f"## Data sets side by side, {one.rows}: {'; '.join(one.names.values())}"
     lines = [INTERVALS, *(f"{words(run_of[key])}: test pairs {key}." for key in one.names)]
     below = "\n".join(f"- {line}" for line in lines)
     notes = map(formats.markdown_escaped, warnings(one.runs))

@@ -87,6 +87,27 @@ def test_other_trainings_and_measurements_are_not_joined(
     assert len(datasets.across([own, evaluated(tmp_path, "full", **same)])) == 1
 
 
+def test_a_sweep_over_data_sets_has_a_training_in_each_column(tmp_path: Path) -> None:
+    runs: list[RunFolder] = [
+        write_run(tmp_path / name, "full", **{"training images": name, "test pairs": name})
+        for name in ("p", "q")
+    ]
+    runs.append(write_run(tmp_path / "p", "telea", trained=False))
+    (joined,) = datasets.across(runs)
+    assert joined.rows == "each trained on its own data set"
+    assert [row[0].text for row in joined.tables[0].rows] == ["full", "telea"]
+    assert joined.tables[0].title.endswith("composite, each trained on its own data set")
+
+
+def test_two_trainings_for_one_column_are_not_joined(tmp_path: Path) -> None:
+    on = [("p", "p"), ("q", "q"), ("r", "q")]
+    runs = [
+        write_run(tmp_path / images, "full", **{"training images": images, "test pairs": pairs})
+        for images, pairs in on
+    ]
+    assert datasets.across(runs) == []
+
+
 def test_one_data_set_needs_no_table(tmp_path: Path) -> None:
     runs = [write_run(tmp_path, "full"), write_run(tmp_path, "forward")]
     assert datasets.across(runs) == [] and datasets.write([], tmp_path / "out") == ""
@@ -105,13 +126,15 @@ def test_names_tell_data_sets_apart(tmp_path: Path) -> None:
 def test_the_files_have_all_numbers(runs: list[RunFolder], tmp_path: Path) -> None:
     joined = datasets.across(runs)
     text = datasets.write(joined, tmp_path / "out")
-    assert text.startswith("## Data sets side by side: sample; Other-photos\n\nQuick preset")
+    assert text.startswith(
+        "## Data sets side by side, by data set: sample; Other-photos\n\nQuick preset"
+    )
     assert text == (tmp_path / "out" / "datasets.md").read_text(encoding="utf-8")
     assert "- Other-photos: test pairs q." in text
     numbers = pd.read_csv(tmp_path / "out" / "datasets.csv")
     assert set(numbers["metric"]) == {"psnr", "ssim"} and numbers["n"].dtype == int
     assert len(numbers) == 2 * 3 * 2 * 3  # metrics, methods, data sets, buckets
-    assert "by data set and bucket" in (tmp_path / "out" / "datasets.tex").read_text("utf-8")
+    assert "by data set, by bucket" in (tmp_path / "out" / "datasets.tex").read_text("utf-8")
 
 
 def test_a_page_has_the_tables_in_which_its_runs_stand(runs: list[RunFolder]) -> None:
