@@ -18,7 +18,7 @@ from bench.core.files import read_json, write_text
 from bench.core.run_folder import RunFolder
 from reports.analysis.summary import INTERVALS, summarise
 from reports.measured import records_of
-from reports.provenance import groups, images, warnings
+from reports.provenance import groups, images, masks, warnings
 from reports.tables import formats
 from reports.tables.datasets import by_dataset
 from reports.tables.formats import Table
@@ -149,8 +149,7 @@ def _parts(run: RunFolder) -> list[str]:
     """Return what is known of the test pairs of a run, images first."""
     if not run.manifest.exists():
         return [images(run)]
-    manifest = read_json(run.manifest)
-    return [images(run), f"{manifest['size']} px", f"masks {manifest['mask_source']}"]
+    return [images(run), f"{read_json(run.manifest)['size']} px", f"masks {masks(run)}"]
 
 
 def _apart(own: Sequence[str], others: Iterable[Sequence[str]]) -> str:

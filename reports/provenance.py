@@ -89,6 +89,15 @@ def images(run: RunFolder) -> str:
     return source_name(data["test_images"] or data["images"])
 
 
+def masks(run: RunFolder) -> str:
+    """Return the name of the test masks of a run that has a manifest: families, or a source."""
+    manifest, data = read_json(run.manifest), _config(run)["data"]
+    drawn = all("files" not in families for families in manifest["mask_families"].values())
+    return (
+        str(manifest["mask_source"]) if drawn else source_name(data["test_masks"] or data["masks"])
+    )
+
+
 def margins(runs: Sequence[RunFolder]) -> str:
     """Return the `--margins` that the runs were made with: those of the first that gives any."""
     given = (str(_config(run)["evaluation"].get("margins", "")) for run in runs)

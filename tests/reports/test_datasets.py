@@ -11,7 +11,10 @@ from bench.core.files import read_json, write_json
 from bench.core.run_folder import RunFolder
 from bench.runs.run import Run
 from reports import datasets
-from tests.reports.test_build import write_run
+from reports.analysis.summary import summarise
+from reports.measured import records_of
+from reports.tables.datasets import by_dataset
+from tests.reports.test_build import BUCKETS, write_run
 
 
 def evaluated(root: Path, method: str, seed: int = 0, pairs: str = "q", **asked: object) -> Run:
@@ -32,7 +35,9 @@ def images(run: RunFolder, source: str, masks: str = "") -> None:
     config["data"]["test_images"] = source
     write_json(run.config, config)
     if masks:
-        write_json(run.manifest, {"size": 64, "mask_source": masks})
+        families = {"(0.1, 0.2]": {"files" if masks == "files" else masks: 4}}
+        manifest = {"size": 64, "mask_source": masks, "mask_families": families}
+        write_json(run.manifest, manifest)
 
 
 @pytest.fixture
@@ -52,8 +57,12 @@ def test_a_row_has_the_numbers_of_one_training_on_all_data_sets(runs: list[RunFo
     cells = {row[0].text: [cell.text for cell in row[1:]] for row in over_all.rows}
     assert list(cells) == ["full", "forward", "telea"]
     assert cells["full"][0] == "2" and cells["forward"][::2] == ["1", "not run"]
-    assert by_bucket.header[1:4] == ["sample (0.1, 0.2] n=4", "sample (0.2, 0.3] n=4",
-                                     "sample all n=8"]  # fmt: skip
+    assert by_bucket.header == ["data set", "method", "seeds", *BUCKETS, "all", "pairs"]
+    rows = [[cell.text for cell in row] for row in by_bucket.rows]
+    assert [row[:2] for row in rows] == [
+        *(["sample", name] for name in ("full", "forward", "telea")), ["Other-photos", "full"]
+    ]  # fmt: skip
+    assert rows[3][2] == "2" and rows[3][-2:] == [cells["full"][2], "8"]
     data = by_bucket.data.set_index(["method", "dataset", "bucket"])
     row = data.loc[("full", "Other-photos", "all")]
     printed = f"{row['mean']:.2f} ± {row['half_width']:.2f}"
@@ -62,9 +71,6 @@ def test_a_row_has_the_numbers_of_one_training_on_all_data_sets(runs: list[RunFo
 
 
 def test_the_numbers_are_those_of_each_data_set_alone(runs: list[RunFolder]) -> None:
-    from reports.analysis.summary import summarise
-    from reports.measured import records_of
-
     (joined,) = datasets.across(runs)
     found = joined.tables[1].data
     alone = summarise(records_of(runs[-2:]))
@@ -116,11 +122,24 @@ def test_one_data_set_needs_no_table(tmp_path: Path) -> None:
 
 def test_names_tell_data_sets_apart(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / pairs, "full", **{"test pairs": pairs}) for pairs in "pqrs"]
-    for run, masks in zip(runs, ("nvidia", "strokes", "strokes", ""), strict=True):
+    for run, masks in zip(runs, ("files", "strokes", "strokes", ""), strict=True):
         images(run, "folder:/a/b" if masks else "bsds500", masks)
+    config = read_json(runs[0].config)
+    write_json(
+        runs[0].config, config | {"data": config["data"] | {"test_masks": "masks:/c/my masks"}}
+    )
     assert list(datasets.names_of(runs).values()) == [
-        "b, masks nvidia", "b, masks strokes, q", "b, masks strokes, r", "bsds500"
+        "b, masks my-masks", "b, masks strokes, q", "b, masks strokes, r", "bsds500"
     ]  # fmt: skip
+
+
+def test_a_bucket_that_a_data_set_lacks_is_empty_there(runs: list[RunFolder]) -> None:
+    (joined,) = datasets.across(runs)
+    summary = datasets.summary_of(records_of(joined.runs), joined.names)
+    lacking = (summary["dataset"] == "Other-photos") & (summary["bucket"] == BUCKETS[0])
+    table = by_dataset(summary[~lacking], "by data set")[1]
+    assert [cell.text for cell in table.rows[3]][3] == "-"
+    assert table.rows[3][4].text == joined.tables[1].rows[3][4].text
 
 
 def test_the_files_have_all_numbers(runs: list[RunFolder], tmp_path: Path) -> None:
@@ -133,8 +152,8 @@ def test_the_files_have_all_numbers(runs: list[RunFolder], tmp_path: Path) -> No
     assert "- Other-photos: test pairs q." in text
     numbers = pd.read_csv(tmp_path / "out" / "datasets.csv")
     assert set(numbers["metric"]) == {"psnr", "ssim"} and numbers["n"].dtype == int
-    assert len(numbers) == 2 * 3 * 2 * 3  # metrics, methods, data sets, buckets
-    assert "by data set, by bucket" in (tmp_path / "out" / "datasets.tex").read_text("utf-8")
+    assert len(numbers) == 2 * (3 + 1) * 3  # metrics, methods on each data set, buckets
+    assert "by data set and bucket" in (tmp_path / "out" / "datasets.tex").read_text("utf-8")
 
 
 def test_a_page_has_the_tables_in_which_its_runs_stand(runs: list[RunFolder]) -> None:
