@@ -10,6 +10,7 @@ import argparse
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,11 +20,17 @@ from bench.registry import Algorithm, ImportedWeights, Method, TrainedNetwork, d
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
 
+    from bench.core.digests import FileDigests
     from bench.data.masks.polarity import Polarity
     from bench.evaluation.arrays import Fill, Hole, Picture
+    from bench.evaluation.picture import Filler
+    from bench.runs.run import Run
     from bench.runs.sources import Source
 
+NETWORKS = 4
+"""Most networks of runs that `inpaint` keeps in memory."""
 KINDS = {Algorithm: "algorithm", TrainedNetwork: "trained", ImportedWeights: "imported weights"}
 
 
@@ -179,7 +186,8 @@ def inpaint(
     pixels or more on a side, in uint8 or floats in [0,1]; the result is of the same kind. The mask
     [H,W] may be of another kind; its hole is True, non-zero or white, or the opposite with the
     polarity `hole-black`. A batch may have a mask [B,1,H,W]. The hole is filled by an algorithm,
-    `method`, or by the weights of a `run`. What does not fit is a `UserError`.
+    `method`, or by the weights of a `run`, which stay in memory for the next calls. A large image
+    is filled in crops: see `bench.evaluation.crops`. What does not fit is a `UserError`.
 
     >>> import bench, numpy as np
     >>> image, mask = np.full((32, 48, 3), 200, np.uint8), np.zeros((32, 48), bool)
@@ -189,8 +197,6 @@ def inpaint(
     """
     from bench.core.device import choose, tune_cpu
     from bench.evaluation import arrays, picture
-    from bench.runs.experiment import load_run, network_of
-    from bench.runs.run import Run
 
     if (method is None) == (run is None):
         raise UserError("say what fills the hole: the name of an algorithm, or run=FOLDER")
@@ -200,13 +206,12 @@ def inpaint(
     known = arrays.known_pixels(mask, pixels, polarity)
     for one in known[:, 0].byte().numpy():
         picture.check(one, "image", "mask", polarity)
+    where = choose(config.training.device)
     if method is not None:
-        network = _algorithm(method).build(config.model)
+        filler = picture.Filler(_algorithm(method).build(config.model), where)
     else:
-        folder = Run(run.path if isinstance(run, Finished) else Path(str(run)))
-        network = network_of(*load_run(folder), folder)
-    filled = picture.fill_picture(network, pixels, known, choose(config.training.device))
-    return arrays.into(image, filled, known)
+        filler = _filler_of(run.path if isinstance(run, Finished) else Path(str(run)), where)
+    return arrays.into(image, filler(pixels.clone(), known), known)
 
 
 def evaluate(
@@ -285,6 +290,34 @@ def _algorithm(name: str) -> Method:
     if not isinstance(method, Algorithm):
         raise UserError(f"{name} needs weights; give run=FOLDER, a run of {name}")
     return method
+
+
+def _filler_of(path: Path, device: torch.device) -> Filler:
+    """Return a run's network ready to fill, loaded anew only if the run has changed."""
+    from bench.runs.experiment import load_run
+    from bench.runs.run import Run
+
+    run = Run(path.resolve())
+    load_run(run)  # what is no run, or a damaged one, is told on every call
+    files = [file for file in (run.identity, run.config, run.weights) if file.exists()]
+    return _load_filler(run, tuple(_digests().of_all(files)), device)
+
+
+@cache
+def _digests() -> FileDigests:
+    """Return the digests of files that this process has hashed."""
+    from bench.core.digests import FileDigests
+
+    return FileDigests()
+
+
+@lru_cache(maxsize=NETWORKS)
+def _load_filler(run: Run, digests: tuple[str, ...], device: torch.device) -> Filler:
+    """Load a run's network; `digests` of its files tell it from what it was before."""
+    from bench.evaluation.picture import Filler
+    from bench.runs.experiment import load_run, network_of
+
+    return Filler(network_of(*load_run(run), run), device)
 
 
 def _of_sweep(source: Source) -> Source:

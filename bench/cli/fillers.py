@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 FULL, BUDGET = "paper", frozenset({"steps", "epochs"})
 """Preset of a training of full length, and the options that would shorten it."""
-MANY = 200
-"""Pictures of one size from which on compiling takes less time than it saves."""
+MANY = 1000
+"""Pictures of one size from which on compiling takes less time than it saves: 40 s, and of a
+picture of 256 pixels a side 26 ms in fp32, and 70 in bf16."""
 
 
 class Source(NamedTuple):

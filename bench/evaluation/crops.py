@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.core import heap
 from bench.networks.holes import composite
 
 SMALLEST = 16
@@ -82,6 +83,7 @@ def _fill_large(fill: Fill, image: Tensor, mask: Tensor) -> None:
         filled = _fill_scaled(fill, image[part], mask[part], crop.scale)
         image[part][..., own] += filled[..., own] * weight
         total[part][..., own] += weight
+        heap.trim()  # crops are of any size
     image /= total
 
 

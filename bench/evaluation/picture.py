@@ -74,10 +74,10 @@ class Filler:
     """
 
     def __init__(self, network: nn.Module, device: torch.device) -> None:
-        """Move the network, not a copy of it, to the device and into the precision."""
+        """Move the network, not a copy, to the device and precision, and into evaluation mode."""
         self.device = device
         self.dtype = torch.bfloat16 if has_bf16_units(device) else torch.float32
-        self.network = to_device(network, device).to(self.dtype)
+        self.network = to_device(network, device).to(self.dtype).eval()
         self.compiled: tuple[torch.Size, nn.Module] | None = None
 
     @property

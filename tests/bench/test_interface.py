@@ -15,14 +15,17 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 import bench
 from bench import interface
 from bench.cli.parser import main
 from bench.config import override
+from bench.core import sums
 from bench.core.errors import UserError
 from bench.presets import preset
 from bench.registry import find
+from bench.runs import experiment
 from bench.runs.case import Case
 from bench.runs.run import Run
 from bench.sweeps.sweep import Sweep
@@ -233,6 +236,41 @@ def test_a_mask_may_be_of_any_kind(mask: Callable[[np.ndarray], Any]) -> None:
     expected = bench.inpaint(image, hole, "telea")
     assert (bench.inpaint(image, mask(hole), "telea") == expected).all()
     assert (bench.inpaint(image, mask(~hole), "telea", polarity="hole-black") == expected).all()
+
+
+def test_a_large_picture_is_filled_in_crops() -> None:
+    """The method sees only what is near the hole: a far corner changes nothing."""
+    image, hole = np.full((600, 500, 3), 50, np.uint8), np.zeros((600, 500), bool)
+    hole[20:30, 20:30] = True
+    image[300:] = 250
+    assert (bench.inpaint(image, hole, "mean-colour")[hole] == 50).all()
+
+
+def test_a_runs_network_is_loaded_once_until_the_run_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = bench.run("forward", out=tmp_path, **TINY, **NETWORK)
+    loaded: list[object] = []
+    original = experiment.load_network
+
+    def counted(*words: Any) -> Any:
+        loaded.append(words)
+        return original(*words)
+
+    monkeypatch.setattr(experiment, "load_network", counted)
+    image, hole = picture()
+    first = bench.inpaint(image, hole, run=run)
+    assert (bench.inpaint(image, hole, run=str(run.path)) == first).all()
+    assert len(loaded) == 1
+    weights = run.path / "weights.safetensors"
+    save_file({name: 2 * value for name, value in load_file(weights).items()}, weights)
+    with pytest.raises(UserError, match=r"weights.* was changed after"):
+        bench.inpaint(image, hole, run=run)
+    sums.add(run.path, [weights])
+    assert (bench.inpaint(image, hole, run=run) != first).any()
+    (run.path / "config.json").write_text("{}")
+    with pytest.raises(UserError, match=r"config.* was changed after"):
+        bench.inpaint(image, hole, run=run)
 
 
 def test_the_command_fills_alike(tmp_path: Path) -> None:
