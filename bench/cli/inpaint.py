@@ -21,15 +21,15 @@ EXAMPLES = """examples:
   python -m bench inpaint --run runs/forward-quick-seed0 --image i.png --mask m.png --out o.png
   python -m bench inpaint --baseline patchmatch --image i.png --mask m.png --out o.png
   python -m bench inpaint --baseline patchmatch --image PHOTOS --mask MASKS --out filled
-  python -m bench inpaint --run runs/forward-quick-seed0 --baseline patchmatch --baseline telea \\
-      --image PHOTOS --mask MASKS --dilate 3 --out filled
+  python -m bench inpaint --baseline telea --baseline patchmatch --image DIR --mask DIR --out OUT
 
-Of a folder, NAME.jpg is filled where the mask NAME.png is white, and saved as OUT/NAME.png; several
-methods save OUT/METHOD/NAME.png, and OUT/sheets/NAME.png shows them side by side. What is finished
-is skipped.
+Of a folder, NAME.jpg is filled where the mask NAME.png is white, and saved as OUT/NAME.png. Several
+methods save OUT/METHOD/NAME.png, and OUT/sheets/NAME.png shows them side by side. Pictures that are
+finished are skipped; one that is broken is told, and the others go on.
 
-Pictures of more than 512x512 pixels are filled in crops: holes with 96 pixels around them. Holes of
-more than 320 pixels a side are filled in tiles if they are thin, and else at a lower resolution.
+Up to 512x512 pixels a picture is filled as a whole, a larger one in crops: holes with 96 pixels
+around them. Holes of more than 320 pixels are filled in tiles if they are thin, and else at a lower
+resolution. Pictures are saved upright, with 8 bits a channel; alpha, grey and ICC profile are kept.
 """
 SHEETS = "sheets"
 """Folder of the contact sheets."""

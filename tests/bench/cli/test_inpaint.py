@@ -1,5 +1,8 @@
 """`inpaint` with folders, several methods, and options that cannot be meant."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,7 @@ from bench.registry import find, reference
 from tests.bench.cli.test_cli import hole, picture
 from tests.bench.conftest import Run
 
+ROOT = Path(__file__).parents[3]
 CPU = torch.device("cpu")
 
 
@@ -92,6 +96,35 @@ def test_weights_go_to_the_one_method_that_needs_them(run: Run, place: Path) -> 
     assert {p.name for p in Path("out").iterdir()} == {name, "telea", "sheets"}
     code, _, err = run("inpaint", *words, "--baseline", "pconv", *FOLDERS)
     assert code == 2 and "it is for one method, and 2 of those given need weights" in err
+
+
+MEASURED = """
+import resource, sys
+from bench.cli.parser import main
+assert main(sys.argv[1:]) == 0
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+def test_twelve_megapixels_fit_in_two_gigabytes(place: Path) -> None:
+    """Several holes: small ones, a scratch from side to side, and one that is large and thick."""
+    holes = np.zeros((3000, 4000), np.uint8)
+    for top, left, height, width in [
+        (100, 100, 200, 300), (2700, 3800, 300, 200), (800, 0, 12, 4000), (1500, 900, 900, 1200)
+    ]:  # fmt: skip
+        holes[top : top + height, left : left + width] = 255
+    picture(Path("i.jpg"), 3000, 4000)
+    Image.fromarray(holes).save("m.png")
+    save_file(find(reference().name).build(Model()).state_dict(), "w.safetensors")
+    words = ["inpaint", "--variant", reference().name, "--weights", "w.safetensors"]
+    words += ["--image", "i.jpg", "--mask", "m.png", "--out", "o.png", "--device", "cpu"]
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, *words],
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert int(done.stdout.split()[-1]) * 1024 < 2e9
+    assert Image.open("o.png").size == (4000, 3000)
 
 
 @pytest.mark.parametrize(

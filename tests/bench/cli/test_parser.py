@@ -32,7 +32,9 @@ def parsed(command: str) -> Namespace:
 def test_the_examples_of_the_help_are_understood(command: str) -> None:
     options = vars(parsed(command))
     keys = ("variant", "baseline", *(["name"] if " check " in command else []))
-    named = [options.get(key) for key in keys]
+    given = [options.get(key) for key in keys]
+    # Some commands take several names.
+    named = [name for one in given for name in (one if isinstance(one, list) else [one])]
     named += (options.get("variants") or options.get("methods") or "").split(",")
     for name in filter(None, named):
         find(name)
