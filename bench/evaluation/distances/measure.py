@@ -129,9 +129,9 @@ class Distances:
     def _true(self) -> Tensor:
         """The features [N,F] of the true images of all pairs; each crop is looked at once."""
         assert self.features is not None
-        first = {crop: number for number, crop in reversed(list(enumerate(self._crops)))}
-        place = {crop: row for row, crop in enumerate(first)}
-        numbers, size = list(first.values()), self.settings.eval_batch
+        pair_of = {crop: number for number, crop in enumerate(self._crops)}
+        place = {crop: row for row, crop in enumerate(pair_of)}
+        numbers, size = list(pair_of.values()), self.settings.eval_batch
         batches = [numbers[start : start + size] for start in range(0, len(numbers), size)]
         found = [
             self.features.function(self.pairs.batch(batch)[0])

@@ -7,7 +7,7 @@ import pytest
 
 from bench.cli.parser import main
 from bench.config import override
-from bench.evaluation.distances import table
+from bench.evaluation.distances import inception, table
 from bench.presets import preset
 from bench.registry import find
 from bench.runs.experiment import Experiment, restore_pictures
@@ -31,10 +31,12 @@ def test_measuring_distances_trains_nothing_and_throws_none_away(tmp_path: Path)
     assert plan(run, inception, "training", redo=False) == Plan("measurement", run)
     run.begin(inception, {}, {})
     with run.working():
-        pass
+        run.distances.write_text("content")
     # On a machine without weights, or with --distances off.
     assert plan(run, IDENTITY, "training", redo=False) == Plan("nothing", run)
     assert plan(run, IDENTITY | distances("0000"), "training", redo=False).work == "measurement"
+    run.distances.write_text("damaged")
+    assert plan(run, inception, "training", redo=False).work == "measurement"
 
 
 @pytest.fixture
@@ -69,9 +71,9 @@ def test_numbers_stand_where_the_reason_stood(
 
 
 def test_damaged_distances_are_measured_again(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = override(preset("quick"), FEW | {"pairs": 1})
+    config = override(preset("quick"), FEW)
     experiment = Experiment(find("mean-colour"), config, tmp_path)
     run = experiment.execute()
     kept = run.distances.read_text()
@@ -83,6 +85,8 @@ def test_damaged_distances_are_measured_again(
     experiment.execute()
     assert run.distances.read_text() == kept and run.damaged() == {}
     shutil.rmtree(run.path / "pictures")
+    let_few_suffice(monkeypatch)
+    monkeypatch.setattr(inception, "load", lambda *_: 1 / 0)
     restore_pictures(Run(run.path), tmp_path)  # needs no Inception, and keeps the distances
     assert run.distances.read_text() == kept and run.damaged() == {}
 

@@ -69,7 +69,9 @@ def test_other_weights_are_refused(file: Path) -> None:
 
 
 @pytest.mark.usefixtures("trusted")
-def test_a_file_that_runs_code_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_runs_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
     class Code:
         def __reduce__(self) -> tuple[object, tuple[str]]:
             return os.system, ("touch ran",)
