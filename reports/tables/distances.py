@@ -59,7 +59,7 @@ def _column(distance: Distance, bucket: pd.DataFrame, methods: Sequence[str]) ->
             cells.append(Cell(f"not measured: {row['reason']}", "missing"))
         else:
             spread = f" ± {row['sd']:.{digits}f}" if row["seeds"] > 1 else ""
-            text = f"{row['mean']:.{digits}f}{spread}".replace("-", "−")
+            text = f"{row['mean']:z.{digits}f}{spread}".replace("-", "−")
             cells.append(Cell(text, "measured", mark, row["mean"]))
     return cells
 

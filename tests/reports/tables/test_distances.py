@@ -47,8 +47,9 @@ def test_higher_scores_are_better() -> None:
 
 
 def test_a_negative_distance_has_a_minus_sign() -> None:
-    (table,) = distance_tables(found(row(metric="kid", value=-0.0001)))
-    assert table.rows[0][1].text == "−0.00010"
+    rows = row(metric="kid", value=-0.0001), row(metric="kid", value=-1e-9, method="b")
+    (table,) = distance_tables(found(*rows))
+    assert [line[1].text for line in table.rows] == ["−0.00010", "0.00000"]
 
 
 def test_several_seeds_have_mean_and_deviation() -> None:
