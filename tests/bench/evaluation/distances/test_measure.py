@@ -6,6 +6,8 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch_fidelity import calculate_metrics, register_feature_extractor
+from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 
 from bench.config import Evaluation
 from bench.core.errors import MissingWeightsError
@@ -14,10 +16,12 @@ from bench.data.images.source import list_folder
 from bench.data.masks.family import GeneratedMasks
 from bench.data.pairs import FrozenPairs
 from bench.data.photos import load_photos
+from bench.evaluation.album import save_picture
 from bench.evaluation.distances import formulas, inception, measure
 from bench.evaluation.distances.measure import Distances
 from bench.evaluation.distances.table import ALL, COLUMNS
 from bench.evaluation.evaluator import Evaluator
+from bench.networks.holes import composite
 from tests.bench.evaluation.distances.stub import Stub, let_few_suffice, stub_for_inception
 
 CPU = torch.device("cpu")
@@ -79,6 +83,46 @@ def test_composites_with_8_bits_are_compared_with_the_true_images(
     first = pairs.manifest.pairs[0].bucket
     assert values[first]["fid"] == pytest.approx(formulas.fid(true[:3], filled[:3])["fid"])
     assert found.set_index("bucket")["n"].to_dict() == dict.fromkeys(found["bucket"], 3) | {ALL: 12}
+
+
+@pytest.mark.usefixtures("few_suffice", "stub")
+def test_numbers_are_those_of_torch_fidelity_on_saved_pictures(
+    pairs: FrozenPairs, tmp_path: Path
+) -> None:
+    class Extractor(FeatureExtractorBase):  # type: ignore[misc]
+        def __init__(self, name: str, features: list[str], **_: object) -> None:
+            super().__init__(name, features)
+
+        @staticmethod
+        def get_provided_features_list() -> tuple[str]:
+            return ("2048",)
+
+        @staticmethod
+        def get_default_feature_layer_for_metric(metric: str) -> str:
+            return "2048"
+
+        def forward(self, images: Tensor) -> tuple[Tensor]:
+            return (Stub()(images),)
+
+    register_feature_extractor("stub", Extractor)
+    for number in range(len(pairs)):
+        image, mask = (x[0].float() for x in pairs.batch([number]))
+        filled = composite(Grey()(image, mask), image / 255, mask)
+        for name, picture in (("true", image / 255), ("filled", filled)):
+            (tmp_path / name).mkdir(exist_ok=True)
+            save_picture(tmp_path / name / f"{number:05d}.png", picture)
+    expected = calculate_metrics(
+        input1=str(tmp_path / "true"),
+        input2=str(tmp_path / "filled"),
+        feature_extractor="stub",
+        **dict.fromkeys(("fid", "kid"), True),
+        **dict.fromkeys(("cuda", "cache", "verbose"), False),
+        kid_subset_size=3,
+        save_cpu_ram=True,  # no processes to read the pictures
+    )
+    found = measured(pairs).set_index(["bucket", "metric"])["value"][ALL]
+    assert found["fid"] == pytest.approx(expected["frechet_inception_distance"], rel=1e-5)
+    assert found["kid"] == pytest.approx(expected["kernel_inception_distance_mean"], rel=1e-5)
 
 
 @pytest.mark.usefixtures("few_suffice")
