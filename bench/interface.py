@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.config import Config, Model, override
 from bench.core.errors import UserError
-from bench.registry import Algorithm, ImportedWeights, Method, TrainedNetwork, discover, find
+from bench.foreign.method import find
+from bench.registry import Algorithm, ImportedWeights, Method, TrainedNetwork, discover
 
 if TYPE_CHECKING:
     import pandas as pd

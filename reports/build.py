@@ -105,8 +105,7 @@ def comparison(runs: Sequence[RunFolder], out: Path, expected: Sequence[Expected
 
 def everything(runs: Sequence[RunFolder], out: Path) -> str:
     """Write the ablation and the comparison, if there are runs for them; return their tables."""
-    names = {m.name for m in discover().values() if m.family == "baseline"}
-    baselines = [run for run in runs if run.method in names or run.outputs]
+    baselines = [run for run in runs if _family(run) == "baseline"]
     variants = [run for run in runs if run not in baselines]
     parts = [ablation(variants, out / "ablation")] if variants else []
     if baselines:
@@ -190,10 +189,17 @@ def against_reference(measured: pd.DataFrame, runs: Sequence[RunFolder]) -> pd.D
     """Return every method against the reference, as `paired` does, from the records of the runs."""
     known = discover().values()
     algorithms = {method.name for method in known if isinstance(method, Algorithm)}
-    algorithms |= {run.method for run in runs if run.outputs}  # they have no seeds either
+    # Outputs from a folder and models from files, which no registry knows, have no seeds either.
+    algorithms |= {run.method for run in runs if not run.trained}
     simplest = {method.name for method in floors()}
     asked = margins(provenance.margins(runs))
     return paired(_headline(measured), reference().name, algorithms, simplest, asked)
+
+
+def _family(run: RunFolder) -> str:
+    """Return the family of a run's method by its records: no registry knows a model from a file."""
+    first = pd.read_csv(run.records, nrows=1, usecols=["family"])  # its own come first
+    return str(first["family"].iloc[0])
 
 
 def _headline(measured: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ PACKAGES = ("bench", "variants", "baselines", "reports")
 CORE = {"bench.core", "bench.config"}
 DATA = CORE | {"bench.data"}
 MEASURING = DATA | {"bench.networks", "bench.evaluation"}
-ENGINE = MEASURING | {"bench.presets", "bench.registry", "bench.training"}
+ENGINE = MEASURING | {"bench.presets", "bench.registry", "bench.foreign", "bench.training"}
 METHODS = CORE | {"bench.registry", "bench.networks", "bench.training"}
 RECORDS = CORE | {"bench.evaluation"}
 DRAWING = RECORDS | {"reports.analysis", "reports.style"}
@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "bench.evaluation": DATA | {"bench.networks"},
     "bench.inpainting": MEASURING,
     "bench.training": MEASURING,
+    "bench.foreign": MEASURING | {"bench.registry"},
     "bench.runs": ENGINE,
     "bench.sweeps": ENGINE | {"bench.runs", "bench.profiling"},
     "bench.profiling": ENGINE | {"bench.runs"},

@@ -27,7 +27,8 @@ def add_options(parser: Parser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run all checks and print a line for each."""
-    from bench.registry import discover, find
+    from bench.foreign.method import find
+    from bench.registry import discover
 
     if bool(args.name) == args.all:
         raise UserError("check one method by its NAME, or all with --all")

@@ -10,8 +10,9 @@ from typing import get_args
 from bench.cli.options import given
 from bench.config import Config, Model, flag_of
 from bench.core.errors import UserError
+from bench.foreign.method import find
 from bench.presets import changes
-from bench.registry import Family, ImportedWeights, Method, discover, find
+from bench.registry import Family, ImportedWeights, Method, discover
 
 
 def chosen(args: argparse.Namespace) -> Method | None:

@@ -23,6 +23,7 @@ from bench.core import device, plugins
 from bench.core.files import read_json, write_json
 from bench.data.images.decode import read_rgb, resize_shorter
 from bench.data.images.source import pictures
+from bench.foreign.method import find, given_as
 from bench.networks.layers import to_device
 from bench.profiling.timing import median
 from bench.runs.environment import environment
@@ -59,7 +60,7 @@ def of_run(run: Run) -> None:
     method, config = load_run(run)
     if run.cost.exists() and read_json(run.cost)["device"] == environment()["device"]:
         return
-    write_json(run.cost, asdict(measure(method.name, config.model, config.training.device)))
+    write_json(run.cost, asdict(measure(given_as(method), config.model, config.training.device)))
     run.seal(run.cost)
 
 
@@ -111,7 +112,7 @@ def _measure(name: str, model: Model, wanted: str, files: Sequence[Path]) -> Cos
     device.tune_cpu()
     where = device.choose(wanted)
     image, mask = (x.to(where) for x in _inputs())
-    method = registry.find(name)
+    method = find(name)
     memory = Memory(where)
     network = to_device(method.build(model), where).eval()
     with torch.inference_mode():
@@ -121,7 +122,7 @@ def _measure(name: str, model: Model, wanted: str, files: Sequence[Path]) -> Cos
     with torch.no_grad():
         operations = flops(lambda: network(image, mask))
     return Cost(
-        name,
+        method.name,
         sum(p.numel() for p in network.parameters()),
         operations // 2,
         1000 * seconds,

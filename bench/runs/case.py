@@ -12,6 +12,7 @@ from bench.config import Config, flag_of, sections
 from bench.core import plugins
 from bench.core.errors import UserError
 from bench.core.run_folder import NAME
+from bench.foreign.method import given_as
 from bench.presets import PRESETS
 from bench.registry import Method, TrainedNetwork
 from bench.runs.run import Run
@@ -54,7 +55,7 @@ class Case:
         """Return the words after `python -m bench` that make this run, and no other."""
         preset = ["--preset", self.config.preset]
         tag = ["--name", self.tag] if self.tag else []
-        method = [f"--{self.method.family}", self.method.name]
+        method = [f"--{self.method.family}", given_as(self.method)]
         # All files: the case may name a metric or a reference of another one.
         files = [f"--plugin={file}" for file in plugins.loaded()]
         return ["run", *method, *files, *preset, *tag, *self._options(), "--out", str(self.root)]

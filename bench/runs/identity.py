@@ -35,6 +35,7 @@ from bench.core import plugins
 from bench.core.references import Reference, attribute_of, module_of
 from bench.data.masks.source import modules
 from bench.evaluation.metrics.metric import REGISTRY
+from bench.foreign.method import Foreign
 from bench.registry import ImportedWeights, Method, TrainedNetwork
 
 OWN_PACKAGES = ("bench", "variants", "baselines")
@@ -85,7 +86,8 @@ def method_code(method: Method, config: Config) -> str:
         fixed = dict(method.objective)
     elif isinstance(method, ImportedWeights):
         references.append(method.load)
-    return _short(repr((_digests(references), _plain(method.arguments), _plain(fixed))))
+    code = _short(repr((_digests(references), _plain(method.arguments), _plain(fixed))))
+    return f"{code}, {method.origin}" if isinstance(method, Foreign) else code
 
 
 def measurement(
