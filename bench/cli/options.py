@@ -125,10 +125,11 @@ def add_device(parser: Parser) -> None:
 
 def add_method(parser: argparse._ActionsContainer, condition: str = "") -> None:
     """Add an option for each family of methods; `condition` says when it is for."""
+    models = ", or onnx:FILE, torchscript:FILE or command:WORDS (see bench/foreign/README.md)"
     for family in get_args(Family):
-        parser.add_argument(
-            f"--{family}", metavar="NAME", help=f"{condition}name of the {family} (see list)"
-        )
+        more = models if family == "baseline" else ""
+        help = f"{condition}name of the {family} (see list){more}"
+        parser.add_argument(f"--{family}", metavar="NAME", help=help)
 
 
 def add_weights(parser: Parser) -> None:

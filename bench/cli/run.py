@@ -61,13 +61,18 @@ def make(case: Case, redo: bool, cost: bool) -> str:
 
     Return the table; it is empty in all processes but the first.
     """
+    from bench.foreign.method import Program
     from bench.runs.experiment import Experiment
     from reports import build
 
+    if isinstance(case.method, Program):
+        from bench.runs.programs import carried_out
+
+        case = carried_out(case, redo)
     run = Experiment(case.method, case.config, case.root, case.tag).execute(redo)
     if not is_first():
         return ""
-    if cost:
+    if cost and not run.outputs:  # what a program costs is not to be seen in its pictures
         from bench.profiling.cost import of_run
 
         of_run(run)

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 from tqdm import tqdm
 
 from bench.core.errors import UserError
@@ -67,7 +68,8 @@ def export(pairs: FrozenPairs, to: Path, form: Form, measure: str) -> None:
     try:
         with writing(to):
             for number in tqdm(range(len(pairs)), desc="export pairs", unit="pair"):
-                _save_pair(pairs, number, temporary, form)
+                images, masks = pairs.batch([number])
+                save_pair(images[0], masks[0, 0], number, temporary, form)
             write_text(temporary / README, _readme(pairs.manifest, to, form, measure))
             pairs.manifest.save(temporary / MANIFEST)
             if place.exists():
@@ -75,6 +77,18 @@ def export(pairs: FrozenPairs, to: Path, form: Form, measure: str) -> None:
             temporary.rename(place)
     finally:
         remove(temporary)
+
+
+def save_pair(image: Tensor, mask: Tensor, number: int, folder: Path, form: Form) -> None:
+    """Save the pictures of a pair: image [3,H,W] in uint8, mask [H,W], 1 = known."""
+    truth, known = image.permute(1, 2, 0).numpy(), mask.numpy()
+    image_place, mask_place = PLACES[form.layout]
+    white = known == (0 if form.hole == "white" else 1)
+    pictures = {image_place: truth * known[..., None], mask_place: white.astype(np.uint8) * 255}
+    if form.truth:
+        pictures[TRUTH] = truth
+    for place, pixels in pictures.items():
+        _save(folder / place.format(stem(number)), pixels)
 
 
 def _files_of(to: Path) -> set[str]:
@@ -86,18 +100,6 @@ def _files_of(to: Path) -> set[str]:
     places = [place for layout in PLACES.values() for place in layout]
     pictures = {p.format(stem(n)) for p in [*places, TRUTH] for n in range(count)}
     return {MANIFEST, README} | pictures
-
-
-def _save_pair(pairs: FrozenPairs, number: int, folder: Path, form: Form) -> None:
-    images, masks = pairs.batch([number])
-    truth, mask = images[0].permute(1, 2, 0).numpy(), masks[0, 0].numpy()
-    image_place, mask_place = PLACES[form.layout]
-    white = mask == (0 if form.hole == "white" else 1)
-    pictures = {image_place: truth * mask[..., None], mask_place: white.astype(np.uint8) * 255}
-    if form.truth:
-        pictures[TRUTH] = truth
-    for place, pixels in pictures.items():
-        _save(folder / place.format(stem(number)), pixels)
 
 
 def _save(path: Path, pixels: NDArray[np.uint8]) -> None:

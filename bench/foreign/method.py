@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from bench.core import sums
 from bench.core.errors import UserError, unknown
 from bench.core.references import Reference, resolve
 from bench.core.run_folder import NAME
+from bench.data.masks.polarity import Polarity
 from bench.foreign.convention import Convention, parse
 from bench.registry import REGISTRY, Algorithm, Family, Method
 
@@ -64,6 +66,26 @@ class ModelFile(Foreign):
         super().check(config, processes)
         network = self.build(config.model)
         resolve("bench.foreign.network:sides_for")(network, config.data.size, config.data.size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program(Foreign):
+    """A program that fills folders of pictures; its words name `{images}`, `{masks}`, `{out}`."""
+
+    network: Reference = "bench.foreign.program:ProgramNetwork"
+    words: tuple[str, ...]
+    polarity: Polarity
+    """Colour of the hole in the masks that it reads."""
+
+    @property
+    def origin(self) -> str:
+        """The command, and the masks that it is given."""
+        return f"{shlex.join(self.words)}, {self.polarity}"
+
+    def build(self, model: Model) -> nn.Module:
+        """Return a network that starts the program for every batch."""
+        network: nn.Module = resolve(self.network)(self.words, self.polarity)
+        return network
 
 
 class Text(NamedTuple):
@@ -134,6 +156,27 @@ def _model_file(text: str, parts: Text) -> Method:
     )
 
 
+def _program(text: str, parts: Text) -> Method:
+    try:
+        words = tuple(shlex.split(parts.subject))
+    except ValueError as error:
+        raise UserError(f"the command cannot be read: {error}") from error
+    for place in ("{images}", "{masks}", "{out}"):
+        if not any(place in word for word in words):
+            raise UserError(f"the command names no {place}, a folder that is put in its place")
+    for key in parts.options.keys() - {"name", "polarity"}:
+        raise unknown("option of a command", key, ("name", "polarity"))
+    polarity = {"polarity": "hole-white", **parts.options}["polarity"]
+    return Program(
+        name=_name(parts.options.get("name", Path(words[0]).stem)),
+        family="baseline",
+        summary="a program that fills folders of pictures",
+        text=text,
+        words=words,
+        polarity=parse({"polarity": polarity}).polarity,
+    )
+
+
 def _name(name: str) -> str:
     if not NAME.fullmatch(name):
         raise UserError(
@@ -146,5 +189,6 @@ def _name(name: str) -> str:
 KINDS: Mapping[str, Callable[[str, Text], Method]] = {
     "torchscript": _model_file,
     "onnx": _model_file,
+    "command": _program,
 }
 """Functions that make the method of a text, by kind."""

@@ -7,6 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
+from bench import registry
 from bench.cli.parser import main
 
 Run = Callable[..., tuple[int, str, str]]
@@ -22,6 +23,14 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         return code, out, err
 
     return call
+
+
+@pytest.fixture
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Methods that a test adds to the registry are unknown after it."""
+    registry.discover()
+    for name in ("_items", "_modules", "_again"):
+        monkeypatch.setattr(registry.REGISTRY, name, dict(getattr(registry.REGISTRY, name)))
 
 
 @pytest.fixture(autouse=True)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
-
-from bench import registry
 
 
 class GreyOne(nn.Module):
@@ -62,10 +59,5 @@ def onnx_file(file: Path, kind: str, grey: float, side: int | None) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_method_stays(forgotten: None) -> None:
     """The methods that a test names by files are unknown to the next."""
-    registry.discover()
-    for name in ("_items", "_modules"):
-        table = dict(getattr(registry.REGISTRY, name))
-        monkeypatch.setattr(registry.REGISTRY, name, table)
-    yield
