@@ -17,6 +17,7 @@ from bench.config import Model, flag_of, override
 from bench.core.errors import UserError
 from bench.core.rank import is_first
 from bench.registry import ImportedWeights, Method, TrainedNetwork
+from bench.runs.run import Run
 
 if TYPE_CHECKING:
     from bench.core.run_folder import RunFolder
@@ -86,6 +87,8 @@ def execute(args: argparse.Namespace) -> int:
         _print_outputs(args)
         return 0
     works = _works(args)
+    for folder in args.run:
+        Run(folder).require()  # before the first is measured, which may take long
     from bench.core.device import tune_cpu
 
     tune_cpu()
@@ -136,7 +139,6 @@ def _check_weights(method: Method, args: argparse.Namespace) -> None:
 
 def _of_run(args: argparse.Namespace, folder: Path) -> Case:
     from bench.runs import evaluation
-    from bench.runs.run import Run
 
     asked = options.given(args) | {"device": args.device}
     return evaluation.of_run(Run(folder), asked, args.out, args.name, args.weights)

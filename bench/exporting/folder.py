@@ -25,8 +25,7 @@ WEIGHTS = "model.safetensors"
 
 def check(run: Run, to: Path) -> None:
     """Raise a `UserError` if a run holds nothing to export, or if the folder is not free."""
-    if run.progress == "absent":
-        raise UserError(f"{run.path} is not a run; give a folder that `bench run` made")
+    run.require()
     if run.progress != "finished":
         raise UserError(f"{run.path} is {run.progress}, not finished; finish it by `bench run`")
     if not run.trained:

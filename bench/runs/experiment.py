@@ -231,8 +231,7 @@ def load_run(run: Run) -> tuple[Method, Config]:
     Its `--cache` and `--manifest` are left out: they may be gone, or on another machine. The run
     has its own copy of the manifest, which `own_pairs` names.
     """
-    if run.progress == "absent":
-        raise UserError(f"{run.path} is not a run; give a folder that `bench run` made")
+    run.require()
     run.check(DESCRIPTION.__contains__)
     if run.outputs:
         raise UserError(

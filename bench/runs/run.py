@@ -56,6 +56,11 @@ class Run(RunFolder):
         """How far the run is."""
         return self._read_state()[0]
 
+    def require(self) -> None:
+        """Raise a `UserError` if the folder holds no run."""
+        if self.progress == "absent":
+            raise UserError(f"{self.path} is not a run; give a folder that `bench run` made")
+
     @property
     def failure(self) -> str:
         """The reason why the run failed, in one line; empty unless it did."""

@@ -142,7 +142,7 @@ def test_compare_runs_all_and_prints_costs_and_the_papers_numbers_apart(
     words = ["compare", "--methods", "full,pconv,telea,mean-colour", *tiny, "--out", tmp_path]
     code, out, _ = run(*words)
     assert code == 0
-    assert out.count("## Settings") == 1  # one table for all of them
+    assert out.count("(settings ") == 1  # one table for all of them
     psnr = out.split("**")[2]
     rows = {line.split("|")[1].strip(): line for line in psnr.splitlines() if "|" in line}
     assert {"full", "pconv", "telea", "mean-colour"} <= set(rows)

@@ -1,5 +1,6 @@
 """`python -m bench evaluate`: results on other test pairs are runs that all commands find."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -54,13 +55,14 @@ def test_all_commands_find_them(run: Run, runs: Path, tmp_path: Path) -> None:
 
 
 def test_one_that_fails_stops_no_other(run: Run, runs: Path, tmp_path: Path) -> None:
-    words = ["evaluate", "--run", runs / "nothing", runs / "forward-quick-seed0", *PAIRS]
+    damaged = tmp_path / "damaged" / "forward-quick-seed0"
+    shutil.copytree(runs / "forward-quick-seed0", damaged)
+    (damaged / "config.json").write_text("{}")
+    words = ["evaluate", "--run", damaged, runs / "forward-quick-seed0", *PAIRS]
     code, out, err = run(*words, "--out", tmp_path)
     assert code == 2 and "## forward: forward-quick-on-sample-" in out
-    assert [line for line in err.splitlines() if line.startswith("error: ")] == [
-        f"error: {runs / 'nothing'}: {runs / 'nothing'} is not a run; give a folder that `bench "
-        "run` made"
-    ]
+    told = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert len(told) == 1 and "config.json" in told[0]
     assert len(evaluations(tmp_path)) == 1
 
 
@@ -97,6 +99,7 @@ def test_a_report_joins_data_sets_and_removes_an_object(
         (["--run", "a", "--width", "8"], "--width has no effect with --run"),
         (["--run", "a", "--margins", "x"], "margins"),
         (["--variant", "full", "--weights", "none.pth"], "no weights file none.pth"),
+        (["--run", "a"], "a is not a run; give a folder"),
         (["--run", "a", "--lossy"], "--lossy has no effect without --outputs"),
     ],
 )

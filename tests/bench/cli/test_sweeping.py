@@ -129,7 +129,7 @@ def test_an_axis_makes_a_run_and_a_table_for_each_value(
     code, printed, err = run(
         "compare", "--config", file, *tiny, "--lpips", "off", "--out", tmp_path
     )
-    assert code == 0 and printed.count("## Settings") == 2
+    assert code == 0 and printed.count("(settings ") == 2
     assert [line for line in err.splitlines() if line.startswith("[")] == [
         "[1/4] mean-colour-quick-masksshapes", "[2/4] telea-quick-masksshapes",
         "[3/4] mean-colour-quick-masksstrokes", "[4/4] telea-quick-masksstrokes",
