@@ -41,7 +41,13 @@ def _table(distance: Distance, part: pd.DataFrame, methods: Sequence[str]) -> Ta
     if part["seeds"].max() > 1:
         note += f" ± is the standard deviation of single trainings, over {seeds} seeds."
     lines = list(zip(map(Cell, methods), *columns.values(), strict=True))
-    return Table(f"{distance.title}, composite", ["method", *columns], lines, note, part)
+    return Table(
+        f"{distance.label} ({distance.direction}), composite",
+        ["method", *columns],
+        lines,
+        note,
+        part,
+    )
 
 
 def _column(distance: Distance, bucket: pd.DataFrame, methods: Sequence[str]) -> list[Cell]:

@@ -56,13 +56,17 @@ def masks() -> str:
 
 
 def metrics() -> str:
-    """Return a table of the metrics."""
+    """Return a table of the metrics, and one of the distances between all images at once."""
+    from bench.evaluation.distances.table import DISTANCES
     from bench.evaluation.metrics.metric import all_metrics
 
     rows = [
         [m.name, m.title, m.direction, ", ".join(m.regions), str(m.version)] for m in all_metrics()
     ]
-    return table(["name", "title", "direction", "regions", "version"], rows)
+    measured = table(["name", "title", "direction", "regions", "version"], rows)
+    whole = [[d.name, d.label, d.direction, f"{d.least:,}"] for d in DISTANCES]
+    distances = table(["--distances", "title", "direction", "different images needed"], whole)
+    return f"{measured}\n\n{distances}"
 
 
 def _count(method: Method, model: Model) -> str:

@@ -44,9 +44,9 @@ class Distance:
     """Sentence on what the number is, for below its tables."""
 
     @property
-    def title(self) -> str:
-        """Label and direction, such as `FID (lower is better)`."""
-        return f"{self.label} ({'higher' if self.higher_is_better else 'lower'} is better)"
+    def direction(self) -> str:
+        """The text `higher is better` or `lower is better`."""
+        return f"{'higher' if self.higher_is_better else 'lower'} is better"
 
 
 FEATURES = 2048

@@ -5,6 +5,7 @@ import pandas as pd
 
 from bench.evaluation.distances.table import COLUMNS
 from reports.analysis.distances import over_seeds
+from reports.tables import listings
 from reports.tables.distances import distance_tables
 
 
@@ -73,3 +74,8 @@ def test_distances_that_nobody_has_are_named_together_with_the_reasons() -> None
 
 def test_runs_of_older_versions_have_no_table() -> None:
     assert distance_tables(found(), ["full"]) == []
+
+
+def test_the_listing_of_metrics_says_how_many_images_a_distance_needs() -> None:
+    lines = [line.split() for line in listings.metrics().splitlines()]
+    assert ["|", "fid", "|", "FID", "|", "lower", "is", "better", "|", "2,048", "|"] in lines
