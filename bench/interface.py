@@ -154,7 +154,7 @@ def load(*places: str | Path) -> Results:
 
     from bench.runs.sources import merged, opened
     from reports import build, provenance
-    from reports.measured import records_of
+    from reports.measured import distances_of, records_of
 
     with opened([Path(place) for place in places or ("runs",)]) as sources:
         runs, problems = merged([_of_sweep(source) for source in sources])
@@ -167,7 +167,7 @@ def load(*places: str | Path) -> Results:
             measured = records_of(group)
             compared = build.against_reference(measured, group)
             found = [measured, compared, pd.DataFrame(build.costs_of(group))]
-            found.append(build.distances_of(group))
+            found.append(distances_of(group))
             frames.append([frame.assign(settings=settings) for frame in found])
     return Results(*(pd.concat(kind, ignore_index=True) for kind in zip(*frames, strict=True)))
 

@@ -11,7 +11,6 @@ import pandas as pd
 from bench.core.files import read_json, write_text
 from bench.core.run_folder import PairPictures, RunFolder
 from bench.evaluation import records
-from bench.evaluation.distances import table as distances
 from bench.evaluation.margins import margins
 from bench.evaluation.metrics.metric import headline_metrics
 from bench.registry import Algorithm, discover, floors, reference
@@ -23,7 +22,7 @@ from reports.analysis.ranks import Ranks, agreement, average_ranks
 from reports.analysis.summary import summarise, summarise_families
 from reports.expected import Expected, missing_in, rows
 from reports.expected import notes as missing_notes
-from reports.measured import records_of
+from reports.measured import distances_of, records_of
 from reports.page import Section
 from reports.page import write as write_page
 from reports.paper import reported
@@ -284,11 +283,6 @@ def _pictures(runs: Sequence[RunFolder]) -> dict[str, PairPictures]:
 def costs_of(runs: Sequence[RunFolder]) -> list[Mapping[str, object]]:
     """Return the measured cost of every run that has one."""
     return [read_json(run.cost) for run in runs if run.cost.exists()]
-
-
-def distances_of(runs: Sequence[RunFolder]) -> pd.DataFrame:
-    """Return each distance of the runs once; runs of older versions have none."""
-    return distances.read(run.distances for run in runs if run.distances.exists())
 
 
 def _logs(run: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame]:

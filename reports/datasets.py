@@ -16,11 +16,13 @@ import pandas as pd
 
 from bench.core.files import read_json, write_text
 from bench.core.run_folder import RunFolder
+from reports.analysis.distances import over_data_sets
 from reports.analysis.summary import INTERVALS, summarise
-from reports.measured import records_of
+from reports.measured import distances_of, records_of
 from reports.provenance import groups, images, masks, warnings
 from reports.tables import formats
 from reports.tables.datasets import by_dataset
+from reports.tables.distances import distances_by_dataset
 from reports.tables.formats import Table
 
 PARTS = ("test pairs", "data.pairs", "data.test_images", "data.test_masks")
@@ -59,7 +61,10 @@ def across(runs: Sequence[RunFolder]) -> list[Joined]:
 
 def _join(rows: str, settings: str, runs: list[RunFolder]) -> Joined:
     names = names_of(runs)
-    tables = by_dataset(summary_of(records_of(runs), names), rows)
+    tables = [
+        *by_dataset(summary_of(records_of(runs), names), rows),
+        *distances_by_dataset(over_data_sets(distances_of(runs), names), rows),
+    ]
     return Joined(rows, settings, runs, names, tables)
 
 

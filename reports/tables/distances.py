@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -27,6 +28,22 @@ def distance_tables(found: pd.DataFrame, methods: Sequence[str] = ()) -> list[Ta
     if unmeasured:
         tables.append(_reasons({kind: parts[kind] for kind in unmeasured}))
     return tables
+
+
+def distances_by_dataset(found: pd.DataFrame, rows: str) -> list[Table]:
+    """Return one table per measured distance: methods in rows, data sets in columns.
+
+    `found` are rows of `reports.analysis.distances.over_data_sets`, and `rows` ends the titles.
+    """
+    return [
+        replace(
+            table,
+            title=f"{table.title}, {rows}",
+            data=table.data.rename(columns={"bucket": "dataset"}).assign(bucket=ALL),
+        )
+        for table in distance_tables(found)
+        if table.header  # each data set's own tables say why there is no number
+    ]
 
 
 def _table(distance: Distance, part: pd.DataFrame, methods: Sequence[str]) -> Table:

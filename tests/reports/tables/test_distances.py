@@ -4,9 +4,9 @@ from typing import Any
 import pandas as pd
 
 from bench.evaluation.distances.table import COLUMNS
-from reports.analysis.distances import over_seeds
+from reports.analysis.distances import over_data_sets, over_seeds
 from reports.tables import listings
-from reports.tables.distances import distance_tables
+from reports.tables.distances import distance_tables, distances_by_dataset
 
 
 def row(**fields: Any) -> dict[str, Any]:
@@ -74,6 +74,26 @@ def test_distances_that_nobody_has_are_named_together_with_the_reasons() -> None
 
 def test_runs_of_older_versions_have_no_table() -> None:
     assert distance_tables(found(), ["full"]) == []
+
+
+def test_data_sets_stand_side_by_side_over_all_buckets() -> None:
+    rows = [
+        row(manifest="q", value=7.0),
+        row(manifest="p", value=9.0),
+        row(manifest="p", value=5.0, bucket="(0.1, 0.2]"),
+        row(manifest="q", value=8.0, method="b"),
+        row(manifest="p", metric="kid", value=math.nan, reason="no weights"),
+    ]
+    names = {"p": "photos", "q": "Other"}
+    (table,) = distances_by_dataset(over_data_sets(pd.DataFrame(rows), names), "by data set")
+    assert table.title == "FID (lower is better), composite, by data set"
+    assert table.header == ["method", "photos n=5000", "Other n=5000"]
+    texts = [[cell.text for cell in line] for line in table.rows]
+    assert texts == [["full", "9.00", "7.00"], ["b", "-", "8.00"]]
+    data = table.data.set_index(["method", "dataset", "bucket"])
+    assert data.loc[("b", "Other", "all"), "mean"] == 8
+    none = pd.DataFrame(columns=list(COLUMNS))
+    assert distances_by_dataset(over_data_sets(none, names), "by data set") == []
 
 
 def test_the_listing_of_metrics_says_how_many_images_a_distance_needs() -> None:
