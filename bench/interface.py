@@ -253,7 +253,7 @@ def evaluate(
     if manifest is not None:
         frozen = Manifest.read(Path(manifest))
         options = {**options, "size": frozen.size, "resize": frozen.resize, "manifest": manifest}
-    config = _config(_options(preset, "paper", {"references": "", **options}))
+    config = _config(_options(preset, "paper", {"references": "", "distances": "off", **options}))
     method = Algorithm(
         name=name,
         family="baseline",
