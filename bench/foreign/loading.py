@@ -58,7 +58,7 @@ class TorchScript(Model):
                 self.script = torch.jit.load(file, map_location="cpu").eval()
             arguments = self.script.forward.schema.arguments[1:]  # the first is the module
         except (RuntimeError, ValueError, AttributeError) as error:
-            raise UserError(f"{file} is no TorchScript model: {reason(error)}") from error
+            raise UserError(f"it is no TorchScript model: {reason(error)}") from error
         self.inputs = [a.name for a in arguments if not a.has_default_value()]
 
     def run(self, inputs: Sequence[Tensor]) -> Any:
@@ -72,7 +72,7 @@ class Onnx(Model):
     def __init__(self, file: Path) -> None:
         if not importlib.util.find_spec("onnxruntime"):
             raise UserError(
-                "onnx:FILE needs onnxruntime; install the extra: "
+                "ONNX needs onnxruntime; install the extra: "
                 'python -m pip install "lbam-bench[onnx]"'
             )
         from onnxruntime import InferenceSession
@@ -80,7 +80,7 @@ class Onnx(Model):
         try:
             self.session = InferenceSession(file, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own kinds share no other base
-            raise UserError(f"{file} is no ONNX model: {reason(error)}") from error
+            raise UserError(f"it is no ONNX model: {reason(error)}") from error
         self.inputs = [given.name for given in self.session.get_inputs()]
         sides = self.session.get_inputs()[0].shape[-2:]  # names where they are free
         fixed = len(sides) == 2 and all(isinstance(side, int) for side in sides)

@@ -64,8 +64,7 @@ class ModelFile(Foreign):
     def check(self, config: Config, processes: int = 1) -> None:
         """Raise a `UserError` also for a model that cannot be right, or not for this size."""
         super().check(config, processes)
-        network = self.build(config.model)
-        resolve("bench.foreign.network:sides_for")(network, config.data.size, config.data.size)
+        resolve(self.network)(self.kind, self.file, self.convention).check_side(config.data.size)
 
 
 @dataclass(frozen=True, kw_only=True)

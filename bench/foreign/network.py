@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -10,7 +12,7 @@ from torch import Tensor, nn
 from bench.core.errors import UserError
 from bench.foreign import loading
 from bench.foreign.convention import Convention
-from bench.foreign.probe import probe
+from bench.foreign.probe import example, probe
 
 
 class FileNetwork(nn.Module):
@@ -22,24 +24,39 @@ class FileNetwork(nn.Module):
 
     def __init__(self, kind: str, file: Path, convention: Convention) -> None:
         super().__init__()
-        self.model, self.convention = loading.LOADERS[kind](file), convention
-        self.fixed = (convention.size, convention.size) if convention.size else self.model.sides
-        """Height and width that the model takes, pixels; None for any."""
-        try:
+        self.label, self.convention = f"{kind}:{file}", convention
+        with self._named():
+            self.model = loading.LOADERS[kind](file)
+            self.fixed = (convention.size, convention.size) if convention.size else self.model.sides
+            """Height and width that the model takes, pixels; None for any."""
             probe(self.model.inputs, convention, self.run, self.fixed)
-        except UserError as error:
-            raise UserError(f"{kind}:{file}: {error}") from error
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """Return the output [B,3,H,W] in [0,1]; image [B,3,H,W] in [0,1], mask 1 = known."""
         pairs = zip(image.float().split(1), mask.float().split(1), strict=True)
-        outputs = [self.run(*pair, self.convention).clamp(0, 1) for pair in pairs]
+        # The picture of the probe went through: what fails now is the size.
+        hint = "" if self.fixed else "; state what its sides are multiples of, as in multiple=8"
+        with self._named(hint):
+            outputs = [self.run(*pair, self.convention).clamp(0, 1) for pair in pairs]
         return torch.cat(outputs).to(image.dtype)
+
+    @contextmanager
+    def _named(self, hint: str = "") -> Iterator[None]:
+        """Name the file in errors, and what may help."""
+        try:
+            yield
+        except UserError as error:
+            raise UserError(f"{self.label}: {error}{hint}") from error
+
+    def check_side(self, side: int) -> None:
+        """Raise a `UserError` if the model cannot fill a picture of a side, in pixels."""
+        with torch.inference_mode():
+            self(*example(side, side))
 
     def run(self, image: Tensor, mask: Tensor, convention: Convention) -> Tensor:
         """Return the output [1,3,H,W] of the model under a convention, not clipped."""
         height, width = image.shape[-2:]
-        sides = sides_for(self, height, width)
+        sides = self._sides_for(height, width)
         output = self.model(convention.encode(_padded(image, *sides), _padded(mask, *sides)))
         if tuple(output.shape) != (1, 3, *sides):
             raise UserError(
@@ -48,18 +65,17 @@ class FileNetwork(nn.Module):
             )
         return convention.decode(output)[..., :height, :width]
 
-
-def sides_for(network: FileNetwork, height: int, width: int) -> tuple[int, int]:
-    """Return the height and width that a picture is padded to; a `UserError` if it is too large."""
-    if network.fixed is None:
-        step = network.convention.multiple
-        return -(-height // step) * step, -(-width // step) * step
-    if height > network.fixed[0] or width > network.fixed[1]:
-        raise UserError(
-            f"the model takes {network.fixed[0]}x{network.fixed[1]} pixels, and the picture has "
-            f"{height}x{width}"
-        )
-    return network.fixed
+    def _sides_for(self, height: int, width: int) -> tuple[int, int]:
+        """Return the height and width that a picture is padded to."""
+        if self.fixed is None:
+            step = self.convention.multiple
+            return -(-height // step) * step, -(-width // step) * step
+        if height > self.fixed[0] or width > self.fixed[1]:
+            raise UserError(
+                f"the model takes {self.fixed[0]}x{self.fixed[1]} pixels, and the picture has "
+                f"{height}x{width}"
+            )
+        return self.fixed
 
 
 def _padded(x: Tensor, height: int, width: int) -> Tensor:

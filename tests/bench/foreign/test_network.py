@@ -88,6 +88,16 @@ def test_a_model_of_one_size_refuses_larger_pictures(tmp_path: Path) -> None:
         method.check(override(preset("quick"), {"size": 128}))
 
 
+def test_a_model_that_takes_multiples_of_a_number_asks_for_it(script: Path) -> None:
+    method = find(f"torchscript:{script}:polarity=hole-white")
+    method.check(override(preset("quick"), {"size": 64}))
+    with pytest.raises(
+        UserError, match=r"lama\.pt: it cannot be run on .*as in multiple=8"
+    ) as error:
+        method.check(override(preset("quick"), {"size": 90}))
+    assert "\n" not in str(error.value)
+
+
 def test_the_checks_of_the_contract_work_on_a_file(script: Path) -> None:
     subject = Subject(find(f"torchscript:{script}:polarity=hole-white:multiple=8"))
     assert any_side(subject) is blind_to_the_hole(subject) is None
@@ -141,9 +151,9 @@ def test_other_inputs_are_refused(save: Save) -> None:
 
 
 def test_files_of_another_kind_are_refused(script: Path, pipeline: Path) -> None:
-    with pytest.raises(UserError, match=r"grey-migan\.onnx is no TorchScript model: "):
+    with pytest.raises(UserError, match=r"grey-migan\.onnx: it is no TorchScript model: "):
         find(f"torchscript:{pipeline}:name=a").build(Model())
-    with pytest.raises(UserError, match=r"grey-lama\.pt is no ONNX model: "):
+    with pytest.raises(UserError, match=r"grey-lama\.pt: it is no ONNX model: "):
         find(f"onnx:{script}:name=b").build(Model())
 
 
