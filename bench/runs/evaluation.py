@@ -17,7 +17,7 @@ from bench.networks import weights
 from bench.registry import Algorithm, Method
 from bench.runs.case import Case
 from bench.runs.experiment import inputs_of, load_network, load_run, own_pairs
-from bench.runs.identity import method_code, of_measurement
+from bench.runs.identity import method_code, network_code, of_measurement
 from bench.runs.run import Run
 from bench.runs.weights import GivenWeights, file_of
 
@@ -38,10 +38,11 @@ def of_run(
     if file is not None and weights.file_hash(file) != weights.file_hash(own):
         return of_file(method, config, file, root, tag)
     identity = run.read_identity()
-    training = {k: v for k, v in identity.items() if not of_measurement(k)}
+    known = {k: v for k, v in identity.items() if not of_measurement(k)}
+    known["network code"] = network_code(method)
     # An evaluation names the run whose weights it measured.
     name = read_json(run.environment)["weights"]["run"] if "weights" in identity else run.name
-    given = GivenWeights.of(method, own, training, name)
+    given = GivenWeights.of(method, own, known, name)
     return _case(given, config, root, _tag_of(name, method, config), tag)
 
 

@@ -44,7 +44,7 @@ DISTANCES_CODE = ("bench.evaluation.distances.measure",)
 TRAINING_CODE = ("bench.training.trainer", "bench.data.inputs")
 OF_MEASUREMENT = frozenset(
     {"test pairs", "lpips weights", "measurement code", "metrics", "references", "distances"}
-    | {"data.pairs", "data.test_images", "data.test_masks"}
+    | {"network code", "data.pairs", "data.test_images", "data.test_masks"}
 )
 """Parts of an identity that concern the measurement alone, besides `evaluation.*`."""
 SOURCES = ("data.images", "data.test_images", "data.masks", "data.test_masks")
@@ -88,6 +88,14 @@ def method_code(method: Method, config: Config) -> str:
         references.append(method.load)
     code = _short(repr((_digests(references), _plain(method.arguments), _plain(fixed))))
     return f"{code}, {method.origin}" if isinstance(method, Foreign) else code
+
+
+def network_code(method: Method) -> str:
+    """Return the digest of the code that builds a method's network, with its arguments.
+
+    An evaluation runs it as it is now; the code of the training may be older.
+    """
+    return _short(repr((_digests([method.network]), _plain(method.arguments))))
 
 
 def measurement(

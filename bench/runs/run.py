@@ -26,6 +26,8 @@ DESCRIPTION = frozenset({"identity.json", "config.json", "environment.json"})
 """Files that say what a run is; nothing else in its folder tells if they are damaged."""
 MEASURED = frozenset({"manifest.json", "records.csv", "distances.csv", "cost.json", "pictures"})
 """Files and folders that are made again by measuring again."""
+OF_GIVEN_WEIGHTS = frozenset({"weights", "network code"})
+"""Parts of an evaluation's identity that belong to its method, as the code of a training does."""
 REDO = ".redo"
 """End of the hidden name of a run that `--redo` makes."""
 IN_WORK = "is being worked on by"
@@ -80,11 +82,12 @@ class Run(RunFolder):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The identity without what a run is one of, the digest of given weights included.
+        """The identity without what a run is one of, given weights and their network included.
 
         Those that a training made are known by its settings and its seed.
         """
-        return {name: value for name, value in super().settings.items() if name != "weights"}
+        settings = super().settings
+        return {name: settings[name] for name in settings if name not in OF_GIVEN_WEIGHTS}
 
     @property
     def empty(self) -> bool:

@@ -32,14 +32,14 @@ class GivenWeights(Method):
 
     @classmethod
     def of(
-        cls, source: Method, file: Path, training: Mapping[str, Any], run: str = ""
+        cls, source: Method, file: Path, known: Mapping[str, Any], run: str = ""
     ) -> GivenWeights:
-        """Return a method with the weights of a file; `training` is what is known of them."""
+        """Return a method with the weights of a file; `known` is what made them."""
         from bench.networks import weights
 
         shared = {item.name: getattr(source, item.name) for item in fields(Method)}
         digest = weights.file_hash(file)
-        identity = {**training, "weights": digest}
+        identity = {**known, "weights": digest}
         return cls(**shared, source=source, file=file, digest=digest, identity=identity, run=run)
 
     @property

@@ -59,7 +59,7 @@ def test_an_evaluation_is_a_run_without_a_copy_of_the_weights(run: Run) -> None:
     identity, of_training = found.read_identity(), run.read_identity()
     assert identity["training.steps"] == 3 and identity["code"] == of_training["code"]
     assert identity["test pairs"] != of_training["test pairs"]
-    assert found.settings.keys() <= run.settings.keys()  # they can be compared
+    assert found.settings.keys() <= run.settings.keys()  # so runs of several methods agree
     assert records.read([found.records])["pair"].nunique() == 4 == len(found.pictures.complete)
     assert load_run(found)[1].data.test_masks == "strokes"
 
@@ -101,6 +101,17 @@ def test_weights_that_were_trained_again_are_not_those_that_were_measured(run: R
     shutil.rmtree(found.pictures.own)
     with pytest.raises(UserError, match="holds no copy of its weights, and those of no-gan-quick"):
         restore_pictures(found, found.path.parent)
+
+
+def test_a_network_of_other_code_is_measured_again(
+    run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    measured(run, **OTHER)
+    monkeypatch.setattr(evaluation, "network_code", lambda method: "changed")
+    with caplog.at_level(logging.INFO):
+        found = measured(run, **OTHER)
+    assert "is measured again: network code: " in caplog.text
+    assert found.progress == "finished" and found.damaged() == {}
 
 
 def test_a_checkpoint_is_a_run_of_its_own(run: Run) -> None:
