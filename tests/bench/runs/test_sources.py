@@ -67,7 +67,9 @@ def test_two_runs_of_the_same_name_everything(tmp_path: Path, what: str) -> None
     assert f"{tmp_path / 'sweep.zip' / one.name} and {other.path} are two" in str(caught.value)
 
 
-@pytest.mark.parametrize("differs", [{"training.seed": 1}, {"training.lr": 1}, {"method": "3x3"}])
+@pytest.mark.parametrize(
+    "differs", [{"training.seed": 1}, {"training.lr": 1}, {"method": "3x3"}, {"weights": "w"}]
+)
 def test_other_runs_of_the_same_name_are_both_kept(
     tmp_path: Path, differs: dict[str, object]
 ) -> None:
