@@ -295,11 +295,9 @@ def _algorithm(name: str) -> Method:
 
 def _filler_of(path: Path, device: torch.device) -> Filler:
     """Return a run's network ready to fill, loaded anew only if the run has changed."""
-    from bench.runs.experiment import load_run
     from bench.runs.run import Run
 
     run = Run(path.resolve())
-    load_run(run)  # what is no run, or a damaged one, is told on every call
     files = [file for file in (run.identity, run.config, run.weights) if file.exists()]
     return _load_filler(run, tuple(_digests().of_all(files)), device)
 

@@ -153,6 +153,15 @@ def test_what_cannot_be_meant_is_one_line_and_nothing_is_written(
     assert sorted(place.rglob("*")) == before
 
 
+def test_no_network_is_loaded_for_what_cannot_be_filled(
+    run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fillers.Source, "network", lambda _: pytest.fail("loaded"))
+    for image, mask, out in [("0", "0", "o.xyz"), ("absent", "0", "o.png"), ("0", "2", "o.png")]:
+        words = ["--image", f"photos/{image}.png", "--mask", f"masks/{mask}.png", "--out", out]
+        assert run("inpaint", "--baseline", "telea", *words)[0] == 2
+
+
 def test_networks_are_compiled_for_the_usual_size_where_there_are_many(
     place: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
