@@ -120,12 +120,14 @@ def _source(args: argparse.Namespace, start: Config) -> tuple[Source, str]:
     if isinstance(method, Algorithm):
         return Source(method.name, method, start, None), method.name
     method, config, file = methods.weights(args, start)
+    other = args.run.resolve().name if args.run else file.stem
+    if isinstance(method, Algorithm):
+        if args.weights:
+            raise UserError(f"--weights has no effect on {args.run}, a run of an algorithm")
+        return Source(method.name, method, config, None), other
     if args.run:
         warn_if_short(args.run, config)
-    other = args.run.resolve().name if args.run else file.stem
-    return Source(
-        method.name, method, config, None if isinstance(method, Algorithm) else file
-    ), other
+    return Source(method.name, method, config, file), other
 
 
 def warn_if_short(run: Path, config: Config) -> None:

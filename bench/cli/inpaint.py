@@ -120,35 +120,59 @@ def _fill_file(args: argparse.Namespace, source: Source, batch: Batch) -> None:
 
 
 def _fill_folder(args: argparse.Namespace, sources: Sequence[Source], batch: Batch) -> None:
-    """Fill all pictures by all methods; say at the end which could not be filled."""
+    """Fill all pictures by all methods, and draw them side by side if there are several."""
     from bench.data.images.decode import SUFFIXES
     from bench.inpainting import jobs
 
     if args.out.suffix.lower() in SUFFIXES:
         raise UserError(f"--out {args.out} is no name of a folder, which several results need")
-    found = (
-        jobs.find(args.image, args.mask)
-        if args.image.is_dir()
-        else [jobs.Job(args.image, args.mask)]
-    )
+    found = [jobs.Job(args.image, args.mask)]
+    if args.image.is_dir():
+        found = jobs.find(args.image, args.mask)
     several = len(sources) > 1
     folders = {s.name: args.out / s.name if several else args.out for s in sources}
-    settings = {"polarity": args.polarity, "dilate": args.dilate}
-    left = {
-        s.name: jobs.left(found, folders[s.name], s.facts() | settings, args.redo) for s in sources
-    }
+    left = _begin(found, sources, folders, args)
     for source in sources:
         _fill_by(source, left[source.name], folders[source.name], batch, args)
     if several:
         _draw_sheets(found, folders, batch, args.out / SHEETS)
     _tell(batch)
-    done = len(found) - len(batch.problems)
-    before = len(found) - len(set().union(*left.values()))
+    _conclude(found, left, batch, args.out)
+
+
+def _begin(
+    found: Sequence[Job],
+    sources: Sequence[Source],
+    folders: Mapping[str, Path],
+    args: argparse.Namespace,
+) -> dict[str, list[Job]]:
+    """Return what is left to do for each method; nothing is written before all can be done."""
+    from bench.inpainting import jobs
+
+    own = {"polarity": args.polarity, "dilate": args.dilate}
+    settings = {source.name: source.facts() | own for source in sources}
+    if not args.redo:
+        for name, folder in folders.items():
+            jobs.refuse_others(found, folder, settings[name])
+    return {
+        name: jobs.begin(found, folder, settings[name], args.redo)
+        for name, folder in folders.items()
+    }
+
+
+def _conclude(
+    found: Sequence[Job], left: Mapping[str, Sequence[Job]], batch: Batch, out: Path
+) -> None:
+    """Print how many pictures are filled; those that are not are a `UserError`."""
+    from bench.inpainting.jobs import listed
+
+    number, failed = len(found), len(batch.problems)
+    before = number - len(set().union(*left.values()))
     skipped = f", {before} of them before (--redo fills them again)" if before else ""
-    print(f"{done} of {len(found)} pictures are filled{skipped} -> {args.out}")
-    if batch.problems:
-        names = jobs.listed([job.image.name for job in batch.problems])
-        raise UserError(f"{len(batch.problems)} of {len(found)} pictures not filled: {names}")
+    print(f"{number - failed} of {number} pictures are filled{skipped} -> {out}")
+    if failed:
+        names = listed([job.image.name for job in batch.problems])
+        raise UserError(f"{failed} of {number} pictures not filled: {names}")
 
 
 def _fill_by(

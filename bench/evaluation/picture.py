@@ -19,6 +19,9 @@ from bench.networks.compiled import Compiled
 from bench.networks.holes import composite
 from bench.networks.layers import to_device
 
+OTHER: dict[Polarity, Polarity] = {"hole-white": "hole-black", "hole-black": "hole-white"}
+"""The polarity that a mask was perhaps meant to be read with."""
+
 
 def read(image_file: Path, mask_file: Path, polarity: Polarity) -> tuple[Tensor, Tensor]:
     """Read an image [1,3,H,W] in [0,1] and its mask [1,1,H,W], 1 = known.
@@ -29,6 +32,7 @@ def read(image_file: Path, mask_file: Path, polarity: Polarity) -> tuple[Tensor,
     """
     image = read_rgb(image_file)
     mask = read_known(mask_file, polarity, image_file, image.shape)
+    warn_if_mostly_hole(hole_ratio(mask), str(mask_file), polarity)
     # Arrays of PIL images are read-only, and torch wants writable ones: hence a copy.
     return (
         torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255,
@@ -39,32 +43,39 @@ def read(image_file: Path, mask_file: Path, polarity: Polarity) -> tuple[Tensor,
 def read_known(
     mask_file: Path, polarity: Polarity, image_file: Path, shape: tuple[int, ...]
 ) -> Mask:
-    """Read the mask [H,W], 1 = known, of an image whose shape begins with H and W, as `read`."""
+    """Read the mask [H,W], 1 = known, of an image whose shape begins with H and W.
+
+    The errors are those of `read`.
+    """
     mask, (height, width) = read_mask(mask_file, polarity), shape[:2]
     if mask.shape != (height, width):
         raise UserError(
             f"{mask_file} is {mask.shape[1]}x{mask.shape[0]} but {image_file} is {width}x{height}; "
             "they must be of one size"
         )
-    check(mask, str(image_file), str(mask_file), polarity)
+    refuse(mask, str(image_file), str(mask_file), polarity)
     return mask
 
 
 def check(mask: Mask, image_name: str, mask_name: str, polarity: Polarity) -> None:
+    """Refuse a mask [H,W], 1 = known, as `refuse` does, and warn of one that is mostly hole."""
+    refuse(mask, image_name, mask_name, polarity)
+    warn_if_mostly_hole(hole_ratio(mask), mask_name, polarity)
+
+
+def refuse(mask: Mask, image_name: str, mask_name: str, polarity: Polarity) -> None:
     """Raise a `UserError` for a mask [H,W], 1 = known, that is too small, all hole or all known.
 
-    One that is mostly hole is a warning. `polarity` says how it was read.
+    `polarity` says how it was read.
     """
     if min(mask.shape) < SMALLEST:
         raise UserError(f"{image_name} is smaller than {SMALLEST} pixels on a side")
     ratio = hole_ratio(mask)
-    other = "hole-black" if polarity == "hole-white" else "hole-white"
     if ratio in (0.0, 1.0):
         what = "no hole" if ratio == 0.0 else "no known pixel"
         raise UserError(
-            f"{mask_name} has {what} as {polarity}; check it, or use --polarity {other}"
+            f"{mask_name} has {what} as {polarity}; check it, or use --polarity {OTHER[polarity]}"
         )
-    warn_if_mostly_hole(ratio, mask_name, polarity)
 
 
 class Filler:

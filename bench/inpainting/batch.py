@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.core.errors import UserError
-from bench.data.masks.polarity import Polarity
-from bench.evaluation.picture import Filler, read_known
+from bench.data.masks.buckets import hole_ratio
+from bench.data.masks.polarity import MOSTLY_HOLE, Polarity
+from bench.evaluation.picture import OTHER, Filler, read_known
 from bench.inpainting import photograph
 from bench.inpainting.jobs import Job, listed
 from bench.inpainting.photograph import Photograph
@@ -55,12 +56,15 @@ class Batch:
         known = torch.from_numpy(~hole)[None, None].float()
         photograph.save(out, picture, filler(picture.tensor(), known), hole)
         for note in picture.told(out.suffix):
-            self.notes.setdefault(note, {})[job] = None
+            self.note(note, job)
 
     def read(self, job: Job) -> Read:
         """Return a photograph and its hole [H,W], grown as asked."""
         picture = photograph.read(job.image)
         known = read_known(job.mask, self.polarity, job.image, picture.pixels.shape)
+        if hole_ratio(known) > MOSTLY_HOLE:
+            share, other = f"{MOSTLY_HOLE:.0%}", OTHER[self.polarity]
+            self.note(f"over {share} is hole; if that is wrong, use --polarity {other}", job)
         hole = grown(known == 0, self.dilate)
         if hole.all():
             raise UserError(f"--dilate {self.dilate} leaves no known pixel of {job.mask}")
@@ -70,6 +74,10 @@ class Batch:
         """Return a picture with its hole in white."""
         picture, hole = self.read(job)
         return Image.fromarray(np.where(hole[..., None], np.uint8(255), picture.seen()))
+
+    def note(self, text: str, job: Job) -> None:
+        """Note what is to be told of a picture, once."""
+        self.notes.setdefault(text, {})[job] = None
 
     def told(self) -> list[str]:
         """Return a line for each thing that is to be told, with the pictures that it concerns."""

@@ -81,22 +81,29 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     return found
 
 
-def left(jobs: Sequence[Job], folder: Path, settings: dict[str, Any], redo: bool) -> list[Job]:
-    """Return the jobs whose picture in `folder` is not finished, and note the settings there.
+def refuse_others(jobs: Sequence[Job], folder: Path, settings: dict[str, Any]) -> None:
+    """Raise a `UserError` if `folder` holds pictures of these names that other settings made.
 
-    Pictures that other settings made, or that this program did not, are a `UserError`; with `redo`
-    they are removed and all is left to do.
+    Pictures that this program did not make are among them.
     """
-    outputs = {job: folder / job.name for job in jobs}
-    there = [out for out in outputs.values() if out.exists()]
-    if redo:
-        for out in there:
-            out.unlink()
-    elif there and _settings(folder) != settings:
+    there = [folder / job.name for job in jobs if (folder / job.name).exists()]
+    if there and _settings(folder) != settings:
         raise UserError(
             f"{there[0]} was made by something else, or with other options; use another --out, or "
             "--redo to replace it"
         )
+
+
+def begin(jobs: Sequence[Job], folder: Path, settings: dict[str, Any], redo: bool) -> list[Job]:
+    """Return the jobs whose picture in `folder` is not finished, and note the settings there.
+
+    With `redo` all pictures are removed first, so that none is taken for one of other settings if
+    the work is stopped.
+    """
+    outputs = {job: folder / job.name for job in jobs}
+    if redo:
+        for out in outputs.values():
+            out.unlink(missing_ok=True)
     write_json(folder / SETTINGS, settings)
     return [job for job, out in outputs.items() if not job.finished(out)]
 

@@ -16,6 +16,7 @@ from bench.config import Model
 from bench.core.errors import UserError
 from bench.evaluation.picture import Filler
 from bench.inpainting.jobs import Job
+from bench.presets import preset
 from bench.registry import find, reference
 from tests.bench.cli.test_cli import hole, picture
 from tests.bench.conftest import Run
@@ -87,6 +88,15 @@ def test_several_methods_have_a_folder_each_and_a_sheet(run: Run, place: Path) -
     assert np.array_equal(Image.open("single/telea/1.png"), Image.open("out/telea/1.png"))
 
 
+def test_nothing_is_written_if_one_method_cannot_begin(run: Run, place: Path) -> None:
+    picture(Path("out/mean-colour/1.png"), 20, 24)
+    before = sorted(place.rglob("*"))
+    words = ["--baseline", "telea", "--baseline", "mean-colour"]
+    code, _, err = run("inpaint", *words, *FOLDERS)
+    assert code == 2 and "out/mean-colour/1.png was made by something else" in err
+    assert sorted(place.rglob("*")) == before
+
+
 def test_weights_go_to_the_one_method_that_needs_them(run: Run, place: Path) -> None:
     name = reference().name
     save_file(find(name).build(Model(width=2, depth=3)).state_dict(), "w.safetensors")
@@ -151,6 +161,17 @@ def test_what_cannot_be_meant_is_one_line_and_nothing_is_written(
     assert code == 2 and err.startswith("error: ") and err.count("\n") == 1
     assert text in err
     assert sorted(place.rglob("*")) == before
+
+
+def test_a_run_of_an_algorithm_fills_without_weights_or_warning(
+    run: Run, place: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = (find("telea"), preset("quick"), Path("absent"))
+    monkeypatch.setattr("bench.cli.methods.weights", lambda *_: known)
+    assert run("inpaint", "--run", "runs/telea-quick", *FOLDERS)[0] == 0
+    assert caplog.text == ""
+    code, _, err = run("inpaint", "--run", "runs/telea-quick", "--weights", "w", *FOLDERS)
+    assert code == 2 and "--weights has no effect on runs/telea-quick" in err
 
 
 def test_no_network_is_loaded_for_what_cannot_be_filled(

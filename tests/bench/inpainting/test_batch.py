@@ -49,6 +49,15 @@ def test_what_is_told_names_its_pictures_once(tmp_path: Path) -> None:
     assert batch.told() == ["grey stays grey: a.png, b.png, c.png, d.png, e.png and 2 more"]
 
 
+def test_a_mask_that_is_mostly_hole_is_told(tmp_path: Path) -> None:
+    batch = Batch("hole-white", 0)
+    for name, rows in (("a", 15), ("b", 4)):
+        batch.read(job(tmp_path, name, np.s_[:rows]))
+    assert batch.told() == [
+        "over 60% is hole; if that is wrong, use --polarity hole-black: a.png"
+    ]  # fmt: skip
+
+
 def test_the_hole_grows_by_whole_pixels_in_all_directions() -> None:
     hole = np.zeros((9, 12), bool)
     hole[4, 5] = True

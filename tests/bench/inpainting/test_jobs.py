@@ -57,14 +57,21 @@ def job(tmp_path: Path) -> Job:
     return Job(*(folder(tmp_path / name, "a.png") / "a.png" for name in ("images", "masks")))
 
 
+def left(job: Job, out: Path, settings: dict[str, object], redo: bool = False) -> list[Job]:
+    """What is left to do, as the command finds it."""
+    if not redo:
+        jobs.refuse_others([job], out, settings)
+    return jobs.begin([job], out, settings, redo)
+
+
 def filled(job: Job, out: Path, settings: dict[str, object]) -> None:
-    for one in jobs.left([job], out, settings, redo=False):
+    for one in left(job, out, settings):
         Image.new("RGB", (2, 2)).save(out / one.name)
 
 
 def test_what_is_finished_is_not_left_to_do(job: Job, tmp_path: Path) -> None:
     filled(job, tmp_path, {"dilate": 0})
-    assert jobs.left([job], tmp_path, {"dilate": 0}, redo=False) == []
+    assert left(job, tmp_path, {"dilate": 0}) == []
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -74,28 +81,28 @@ def test_a_picture_is_filled_again_if_it_or_its_mask_changed(
     filled(job, tmp_path, {})
     later = (tmp_path / "a.png").stat().st_mtime + 5
     os.utime(job[which], (later, later))
-    assert jobs.left([job], tmp_path, {}, redo=False) == [job]
+    assert left(job, tmp_path, {}) == [job]
 
 
 def test_results_of_other_settings_are_kept_and_refused(job: Job, tmp_path: Path) -> None:
     filled(job, tmp_path, {"dilate": 0})
     with pytest.raises(UserError, match=r"a\.png was made by something else, .* --redo"):
-        jobs.left([job], tmp_path, {"dilate": 1}, redo=False)
+        left(job, tmp_path, {"dilate": 1})
     assert (tmp_path / "a.png").exists()
-    assert jobs.left([job], tmp_path, {"dilate": 0}, redo=False) == []
+    assert left(job, tmp_path, {"dilate": 0}) == []
 
 
 def test_a_picture_of_unknown_origin_is_not_taken_for_a_result(job: Job, tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
     with pytest.raises(UserError, match="made by something else"):
-        jobs.left([job], tmp_path, {}, redo=False)
+        left(job, tmp_path, {})
 
 
 def test_redo_leaves_nothing_of_other_settings(job: Job, tmp_path: Path) -> None:
     filled(job, tmp_path, {"dilate": 0})
-    assert jobs.left([job], tmp_path, {"dilate": 1}, redo=True) == [job]
+    assert left(job, tmp_path, {"dilate": 1}, redo=True) == [job]
     # Killed here, the same command without --redo takes no old picture for a new one.
-    assert jobs.left([job], tmp_path, {"dilate": 1}, redo=False) == [job]
+    assert left(job, tmp_path, {"dilate": 1}) == [job]
 
 
 def test_the_usual_size_is_that_of_most_small_pictures(tmp_path: Path) -> None:
