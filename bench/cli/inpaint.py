@@ -29,7 +29,8 @@ finished are skipped; one that is broken is told, and the others go on.
 
 Up to 512x512 pixels a picture is filled as a whole, a larger one in crops: holes with 96 pixels
 around them. Holes of more than 320 pixels are filled in tiles if they are thin, and else at a lower
-resolution. Pictures are saved upright, with 8 bits a channel; alpha, grey and ICC profile are kept.
+resolution. Pictures are saved upright, with 8 bits a channel; alpha, grey and ICC profile are kept,
+and no other notes of the camera. OUT/inpaint.json says what filled them.
 """
 SHEETS = "sheets"
 """Folder of the contact sheets."""

@@ -83,8 +83,7 @@ def read(path: Path) -> Photograph:
     A file that cannot be read is a `UserError`.
     """
     picture = open_image(path)
-    with Image.open(path) as header:
-        notes = tuple(_notes(header))
+    notes = _notes_of(path)
     deep = picture.mode in ("I", "F") or picture.mode.startswith("I;16")
     alpha = None
     if picture.has_transparency_data and not deep:
@@ -113,6 +112,15 @@ def check_format(path: Path) -> None:
     """Raise a `UserError` for a name whose suffix is that of no picture format."""
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"--out {path}: unknown picture format; use .png")
+
+
+def _notes_of(path: Path) -> tuple[str, ...]:
+    """Return what decoding a file changes."""
+    try:
+        with Image.open(path) as header:
+            return tuple(_notes(header))
+    except Exception as error:  # of several pictures in a file, the first may be the only whole one
+        raise UserError(f"{path} is damaged: {error}") from error
 
 
 def _notes(header: ImageFile.ImageFile) -> Iterator[str]:

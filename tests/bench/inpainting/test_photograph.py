@@ -117,6 +117,24 @@ def test_only_the_first_of_several_frames_is_filled(tmp_path: Path) -> None:
     assert "the first of 2 pictures in the file" in told
 
 
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".gif"])
+def test_changed_bytes_are_read_or_named(tmp_path: Path, suffix: str) -> None:
+    path, stream = tmp_path / f"odd{suffix}", np.random.default_rng(3)
+    frames = [Image.fromarray(noise()), Image.fromarray(255 - noise())]
+    several = {"save_all": True, "append_images": frames[1:]} if suffix != ".jpg" else {}
+    frames[0].save(path, exif=Image.Exif(), **several)
+    whole = path.read_bytes()
+    for _ in range(60):
+        content = bytearray(whole[: int(stream.integers(len(whole) + 1))])
+        for place in stream.integers(len(whole), size=3):
+            content[place : place + 1] = stream.bytes(1)
+        path.write_bytes(content)
+        try:
+            assert photograph.read(path).pixels.shape[2] == 3
+        except UserError as error:
+            assert str(path) in str(error)
+
+
 def test_a_jpeg_is_saved_in_high_quality(tmp_path: Path) -> None:
     smooth = np.asarray(Image.fromarray(noise()).resize((240, 160), Image.Resampling.BICUBIC))
     Image.fromarray(smooth).save(tmp_path / "a.png")
