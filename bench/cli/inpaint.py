@@ -25,7 +25,7 @@ EXAMPLES = """examples:
 
 Of a folder, NAME.jpg is filled where the mask NAME.png is white, and saved as OUT/NAME.png. Several
 methods save OUT/METHOD/NAME.png, and OUT/sheets/NAME.png shows them side by side. Pictures that are
-finished are skipped; one that is broken is told, and the others go on.
+finished are skipped. One that is broken is told and the others go on, with exit code 2 at the end.
 
 Up to 512x512 pixels a picture is filled as a whole, a larger one in crops: holes with 96 pixels
 around them. Holes of more than 320 pixels are filled in tiles if they are thin, and else at a lower

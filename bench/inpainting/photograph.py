@@ -65,12 +65,15 @@ class Photograph(NamedTuple):
     def with_hole_filled(self, filled: Tensor, hole: NDArray[np.bool_], suffix: str) -> Image.Image:
         """Return the picture to save: its own pixels, and in the hole [H,W] those of `filled`.
 
-        `filled` is [1,3,H,W] in [0,1]. The picture is grey if the photograph is, and has its alpha
-        if the suffix of the file allows.
+        `filled` is [1,3,H,W] in [0,1]; numbers in its hole that are not finite are a `UserError`.
+        The picture is grey if the photograph is, and has its alpha if the suffix of the file allows.
         """
+        values = filled[0][:, torch.from_numpy(hole)]
+        if not values.isfinite().all():
+            raise UserError("the method filled a hole with NaN or infinity; its training diverged")
         kept = self.keeps_alpha(suffix)
         pixels = (self.pixels if kept else self.seen()).copy()
-        pixels[hole] = quantise(filled[0][:, torch.from_numpy(hole)]).byte().T.numpy()
+        pixels[hole] = quantise(values).byte().T.numpy()
         picture = Image.fromarray(pixels).convert("L" if self.grey else "RGB")
         if kept and self.alpha is not None:
             picture.putalpha(Image.fromarray(np.where(hole, np.uint8(255), self.alpha)))

@@ -148,6 +148,17 @@ def test_a_jpeg_is_saved_in_high_quality(tmp_path: Path) -> None:
     assert errors[0] < errors[1] / 2
 
 
+def test_numbers_that_are_none_are_not_saved_as_black(tmp_path: Path) -> None:
+    Image.fromarray(noise()).save(tmp_path / "a.png")
+    read, filled = photograph.read(tmp_path / "a.png"), RED.clone()
+    filled[..., 0, 0] = torch.nan  # no hole: not used
+    photograph.save(tmp_path / "b.png", read, filled, HOLE)
+    filled[..., 5, 6] = torch.nan
+    with pytest.raises(UserError, match="NaN or infinity"):
+        photograph.save(tmp_path / "c.png", read, filled, HOLE)
+    assert not (tmp_path / "c.png").exists()
+
+
 def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
     Image.fromarray(noise()).save(tmp_path / "a.png")
     with pytest.raises(UserError, match=r"unknown picture format; use \.png"):
