@@ -66,7 +66,7 @@ class Photograph(NamedTuple):
         """Return the picture to save: its own pixels, and in the hole [H,W] those of `filled`.
 
         `filled` is [1,3,H,W] in [0,1]; numbers in its hole that are not finite are a `UserError`.
-        The picture is grey if the photograph is, and has its alpha if the suffix of the file allows.
+        The picture is grey if the photograph is, and has its alpha if the file's suffix allows.
         """
         values = filled[0][:, torch.from_numpy(hole)]
         if not values.isfinite().all():
