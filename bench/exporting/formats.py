@@ -134,14 +134,22 @@ def _load_pt2(file: Path) -> Fill:
 
 
 def _write_onnx(filler: Filler, file: Path) -> None:
+    from onnxscript import optimizer
+
     program = torch.onnx.export(
         _program(filler),
         dynamo=True,
         input_names=["image", "mask"],
         output_names=["filled"],
+        optimize=False,
         verbose=False,
     )
     assert program is not None
+    # Not the rest of its optimizer: that takes a sum with 1e-8 for one with 0, so that the quotient
+    # of a partial convolution whose window is empty becomes NaN.
+    optimizer.inline(program.model)
+    optimizer.fold_constants(program.model)
+    optimizer.remove_unused_nodes(program.model)
     program.save(file)
 
 
