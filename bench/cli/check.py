@@ -10,6 +10,8 @@ from bench.core.errors import UserError
 
 EXAMPLES = """examples:
   python -m bench check forward
+  python -m bench check mine --plugin mine.py
+  python -m bench check onnx:model.onnx
   python -m bench check --all
 
 Run it first on a method of your own. `bench/registry.py` states the contract. The exit code is 1 if
@@ -20,7 +22,9 @@ a check fails.
 def add_options(parser: Parser) -> None:
     """Add the method's name."""
     parser.usage, parser.epilog = "%(prog)s (NAME | --all)", EXAMPLES
-    parser.add_argument("name", metavar="NAME", nargs="?", help="name of the method (see list)")
+    parser.add_argument(
+        "name", metavar="NAME", nargs="?", help="name of the method (see list), or KIND:FILE"
+    )
     parser.add_argument("--all", action="store_true", help="check all methods")
     options.add_plugin(parser)
 

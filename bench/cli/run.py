@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   python -m bench run --variant forward
   python -m bench run --baseline patchmatch --images folder:PHOTOS
+  python -m bench run --baseline torchscript:model.pt:polarity=hole-white:multiple=8
   python -m bench run --variant full --preset small --data-root DATA --seed 1
 
 A finished run is skipped, and a run that was interrupted continues from its last checkpoint.

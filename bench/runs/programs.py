@@ -45,7 +45,12 @@ def carried_out(case: Case, redo: bool = False) -> Case:
         place.mkdir(parents=True, exist_ok=True)
     with FileLock(place / ".lock"):  # another process that runs the same command is waited for
         _complete(program, pairs, place, redo)
-    method = given(program.name, place / "out", pairs, lossy=False)
+    try:
+        method = given(program.name, place / "out", pairs, lossy=False)
+    except UserError as error:
+        raise UserError(
+            f"{error}; a program that has changed is started again by --redo"
+        ) from error
     facts = {**method.facts, "command": command}
     return dataclasses.replace(case, method=dataclasses.replace(method, facts=facts))
 

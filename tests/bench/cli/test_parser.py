@@ -13,6 +13,8 @@ from bench.cli.methods import chosen
 from bench.cli.options import config, given
 from bench.cli.parser import COMMANDS, build_parser, main
 from bench.core.errors import UserError
+from bench.foreign.convention import parse
+from bench.foreign.method import Text
 from bench.registry import find
 
 EXAMPLES = [
@@ -37,7 +39,10 @@ def test_the_examples_of_the_help_are_understood(command: str) -> None:
     named = [name for one in given for name in (one if isinstance(one, list) else [one])]
     named += (options.get("variants") or options.get("methods") or "").split(",")
     for name in filter(None, named):
-        find(name)
+        if ":" in name:
+            parse(Text.parse(name).options)
+        elif not options.get("plugin"):
+            find(name)
 
 
 @pytest.mark.parametrize(

@@ -146,8 +146,12 @@ def test_a_program_that_leaves_pictures_out_is_not_measured(
 
 def test_wrong_colours_are_told_as_of_any_outputs(run: Run, root: Path, script: Script) -> None:
     before = "    output = 255 - output\n"
-    code, _, err = run("run", "--baseline", script(before), *DATA, "--out", root)
+    words = ["run", "--baseline", script(before), *DATA, "--out", root]
+    code, _, err = run(*words)
     assert code == 2 and "00000.png is inverted; 8 of 8 outputs look wrong" in err
+    script()
+    assert run(*words)[0] == 2  # its pictures stay
+    assert "is started again by --redo" in err and run(*words, "--redo")[0] == 0
 
 
 def test_a_program_is_a_method_for_single_pictures_too(script: Script) -> None:
