@@ -182,7 +182,7 @@ def lines(frame: pd.DataFrame, runs: Sequence[RunFolder]) -> Iterator[str]:
         yield (
             f"{run.name}: fingerprint {_fingerprint(run)}, {_budget(run)}"
             f"torch {environment['packages']['torch']}, {environment['device']}, "
-            f"{_commit(environment)}.{_departures(run)}{_weights(run)}{_outputs(run)}"
+            f"{_commit(environment)}.{_departures(run)}{_weights(run)}{_model(run)}{_outputs(run)}"
         )
 
 
@@ -204,6 +204,12 @@ def _weights(run: RunFolder) -> str:
     return f" Its weights are those of {name or 'a file'}, digest {digest}."
 
 
+def _model(run: RunFolder) -> str:
+    """Return a sentence on a model that was not trained here: digest of its file, convention."""
+    _, apart, origin = run.read_identity().get("code", "").partition(", ")
+    return f" Its model was not trained here: {origin}." if apart else ""
+
+
 def _outputs(run: RunFolder) -> str:
     """Return sentences on outputs that were made elsewhere: files, and changed known pixels."""
     facts = run.outputs
@@ -211,8 +217,10 @@ def _outputs(run: RunFolder) -> str:
         return ""
     files = ", ".join(f"{count} {kind}" for kind, count in facts["formats"].items())
     done = ", ".join(f"{count} {what}" for what, count in facts["conversions"].items())
+    command = facts.get("command")
+    source = f"the program {command}" if command else "a folder"
     return (
-        f" Its outputs come from a folder: {files}{f' ({done})' if done else ''}, digest "
+        f" Its outputs come from {source}: {files}{f' ({done})' if done else ''}, digest "
         f"{facts['digest']}. They changed {facts['known pixels changed']:.1%} of the known pixels, "
         f"by {facts['known pixels differ by']:.2f} levels in the mean over all of them; the "
         "composite has the true ones."

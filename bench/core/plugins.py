@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -32,7 +31,6 @@ def load(file: Path, registry: Registry[Any]) -> None:
     _refuse_taken(file, place)
     if str(place.parent) not in sys.path:
         sys.path.append(str(place.parent))  # last, so that nothing beside the file hides a library
-    importlib.invalidate_caches()
     registry.all()  # or a name that is taken would be told of only where it is used
     before = registry.problems
     try:

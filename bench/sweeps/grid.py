@@ -10,7 +10,6 @@ from typing import Any
 
 from bench.config import Config, identity, override
 from bench.core.errors import UserError
-from bench.foreign.method import given_as
 from bench.registry import Method, TrainedNetwork, find
 from bench.runs.case import Case
 
@@ -74,9 +73,4 @@ def _what_counts(case: Case) -> tuple[Any, ...]:
     config = case.config
     if not isinstance(case.method, TrainedNetwork):
         config = replace(config, training=replace(config.training, seed=0))
-    return (
-        given_as(case.method),
-        config.data.data_root,
-        repr(identity(config)),
-        config.data.manifest,
-    )
+    return case.method.name, config.data.data_root, repr(identity(config)), config.data.manifest

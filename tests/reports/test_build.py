@@ -126,6 +126,17 @@ def test_given_outputs_are_compared_with_each_seed_of_the_reference(tmp_path: Pa
     assert set(pd.read_csv(ablation)["method"]) == {"full"}
 
 
+def test_a_model_that_no_registry_knows_is_a_baseline_without_seeds(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, "full", seed) for seed in (0, 1)]
+    runs.append(write_run(tmp_path, "lama", trained=False, code="c, onnx 12ab:size=512"))
+    text = build.everything(runs, tmp_path / "report")
+    (differences,) = (tmp_path / "report" / "comparison").glob("*/differences.csv")
+    assert set(pd.read_csv(differences).query("method == 'lama'")["seeds"]) == {2}
+    assert "Its model was not trained here: onnx 12ab:size=512." in text
+    (ablation,) = (tmp_path / "report" / "ablation").glob("*/metrics.csv")
+    assert set(pd.read_csv(ablation)["method"]) == {"full"}
+
+
 def environment(run: RunFolder, **values: object) -> None:
     """Change a run's environment."""
     write_json(run.environment, read_json(run.environment) | values)

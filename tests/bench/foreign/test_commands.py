@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -53,6 +54,7 @@ def test_a_model_file_is_run_skipped_and_known_again_when_it_changed(
     words = ["run", "--baseline", grey, *DATA, "--out", root]
     code, out, err = run(*words)
     assert code == 0 and "| grey " in out and "| mean-colour" in out, err
+    assert re.search(r"Its model was not trained here: onnx [0-9a-f]{16}:range=uint8", out)
     made = RunOf(root / "grey-quick")
     assert "onnx" in made.read_identity()["code"] and not made.trained
     with caplog.at_level(logging.INFO, "bench"):

@@ -118,6 +118,7 @@ def test_the_checks_of_the_contract_work_on_a_file(script: Path) -> None:
         (lambda image, mask: image * 2 - 1, r":output-range=-1..1", None),
         (lambda image, mask: 1 - image, "", "negative of the picture"),
         (lambda image, mask: 9 * grey(image), "", "output lies in .0, 9"),
+        (lambda image, mask: grey(image) - 0.6, "", "output lies in .-0.6"),
         (lambda image, mask: image / 0, "", "not finite everywhere"),
         (lambda image, mask: image[:, :1], "", r"its output is \[1, 1, 256, 256\] for an image of"),
         (lambda image, mask: image[..., ::2], "", r"its output is \[1, 3, 256, 128\]"),

@@ -94,6 +94,7 @@ def test_a_program_has_the_numbers_of_the_algorithm_that_it_carries_out(
     words = ["run", "--baseline", script(), "--cost", *DATA, "--out", root]
     code, out, err = run(*words)
     assert code == 0 and "| mine" in out and "run mine: 100%" in err, err
+    assert "{out}', hole-white: 8 PNG, digest" in out and "not trained here" in out
     made = RunOf(root / "mine-quick")
     pd.testing.assert_frame_equal(records(RunOf(root / "telea-quick")), records(made))
     assert "{images}" in made.outputs["command"] and made.outputs["formats"] == {"PNG": 8}
