@@ -146,7 +146,7 @@ def names_of(runs: Sequence[RunFolder]) -> dict[str, str]:
 
 
 def words(run: RunFolder) -> str:
-    """Return what the test pairs of a run are made of: `photos, 256 px, masks shapes,strokes`."""
+    """Return what the test pairs of a run are: `photos, 256 px, masks strokes, 48 pairs`."""
     return ", ".join(_parts(run))
 
 
@@ -154,7 +154,9 @@ def _parts(run: RunFolder) -> list[str]:
     """Return what is known of the test pairs of a run, images first."""
     if not run.manifest.exists():
         return [images(run)]
-    return [images(run), f"{read_json(run.manifest)['size']} px", f"masks {masks(run)}"]
+    manifest = read_json(run.manifest)
+    count = f"{len(manifest['pairs'])} pairs"
+    return [images(run), f"{manifest['size']} px", f"masks {masks(run)}", count]
 
 
 def _apart(own: Sequence[str], others: Iterable[Sequence[str]]) -> str:

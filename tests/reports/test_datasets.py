@@ -37,7 +37,7 @@ def images(run: RunFolder, source: str, masks: str = "") -> None:
     if masks:
         families = {"(0.1, 0.2]": {"files" if masks == "files" else masks: 4}}
         manifest = {"size": 64, "mask_source": masks, "mask_families": families}
-        write_json(run.manifest, manifest)
+        write_json(run.manifest, {**manifest, "pairs": [{}] * 8})
 
 
 @pytest.fixture

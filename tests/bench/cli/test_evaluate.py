@@ -77,10 +77,10 @@ def test_a_report_joins_data_sets_and_removes_an_object(
     assert code == 0, err
     ablation = tmp_path / "report" / "ablation"
     table = (ablation / "datasets.md").read_text()
-    assert table in out and "sample, masks strokes n=4" in table
+    assert table in out and "sample, masks strokes, 4 pairs n=4" in table
     pages = [path.read_text() for path in ablation.glob("*/report.html")]
     assert len(pages) == 2 and all(">Data sets</h2>" in page for page in pages)
-    assert "## sample, 64 px, masks strokes (settings " in out
+    assert "## sample, 64 px, masks strokes, 4 pairs (settings " in out
     filled = {path.name for path in (tmp_path / "report" / "removal").iterdir()}
     assert {"forward.png", "mean-colour.png"} <= filled
 
