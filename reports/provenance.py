@@ -24,6 +24,8 @@ QUICK_NOTE = (
     "works; they say nothing about the methods."
 )
 CHANGED = " with uncommitted changes"
+WEIGHTS_OF = "weights of "
+"""Beginning of the name of a setting that runs of one method alone have in common."""
 
 
 def groups(runs: Sequence[RunFolder], but_for: Collection[str] = ()) -> dict[str, list[RunFolder]]:
@@ -34,9 +36,11 @@ def groups(runs: Sequence[RunFolder], but_for: Collection[str] = ()) -> dict[str
     runs with the most settings start the groups. Each other run joins every group with all of whose
     members it agrees, or else starts a group of its own. `but_for` are settings that do not count.
     """
+    compared = {run.path: _compared(run, but_for) for run in runs}
     found: list[list[RunFolder]] = []
-    for run in sorted(runs, key=lambda run: -len(run.settings)):
-        homes = [group for group in found if all(_agree(run, other, but_for) for other in group)]
+    for run in sorted(runs, key=lambda run: -len(compared[run.path])):
+        own = compared[run.path]
+        homes = [group for group in found if all(_agree(own, compared[r.path]) for r in group)]
         if not homes:
             homes = [[]]
             found += homes
@@ -46,22 +50,24 @@ def groups(runs: Sequence[RunFolder], but_for: Collection[str] = ()) -> dict[str
     place = {run.path: (not run.trained, number) for number, run in enumerate(runs)}
     # The run that starts a group has all that the group shares.
     keyed = [
-        (_digest(group[0], but_for), sorted(group, key=lambda run: place[run.path]))
+        (_digest(compared[group[0].path]), sorted(group, key=lambda run: place[run.path]))
         for group in found
     ]
     return dict(sorted(keyed, key=lambda item: place[item[1][0].path]))
 
 
-def _agree(one: RunFolder, other: RunFolder, but_for: Collection[str]) -> bool:
-    """Return whether two runs have equal values for all settings that both have.
+def _compared(run: RunFolder, but_for: Collection[str]) -> dict[str, Any]:
+    """Return the settings in which a run must agree with others, where these have them too.
 
-    Of one method they must have weights of one origin, too: those that the suite trained are known
-    by the settings, and others by their digest.
+    Runs of one method have weights of one origin: those that the suite trained are known by the
+    settings, and others by their digest.
     """
-    if one.method == other.method and _from_elsewhere(one) != _from_elsewhere(other):
-        return False
-    first, second = one.settings, other.settings
-    return all(first[name] == second[name] for name in first.keys() & second.keys() - but_for)
+    settings = {name: value for name, value in run.settings.items() if name not in but_for}
+    return settings | {f"{WEIGHTS_OF}{run.method}": _from_elsewhere(run)}
+
+
+def _agree(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(one[name] == other[name] for name in one.keys() & other.keys())
 
 
 def _from_elsewhere(run: RunFolder) -> str:
@@ -239,11 +245,8 @@ def _mask_families(run: RunFolder) -> Iterator[str]:
         yield f"Mask families by bucket, in test pairs: {'; '.join(texts)}."
 
 
-def _digest(first: RunFolder, but_for: Collection[str]) -> str:
-    """Return a digest of what the run that starts a group has, and all others there agree with."""
-    weights = _from_elsewhere(first)
-    settings = {name: value for name, value in first.settings.items() if name not in but_for}
-    settings |= {"weights": weights} if weights else {}
+def _digest(compared: Mapping[str, Any]) -> str:
+    settings = {k: v for k, v in compared.items() if v or not k.startswith(WEIGHTS_OF)}
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
 
 

@@ -14,7 +14,7 @@ from bench.config import Config, override
 from bench.core.files import read_json
 from bench.core.names import source_name
 from bench.networks import weights
-from bench.registry import Algorithm, Method
+from bench.registry import Method
 from bench.runs.case import Case
 from bench.runs.experiment import inputs_of, load_network, load_run, own_pairs
 from bench.runs.identity import method_code, network_code, of_measurement
@@ -32,17 +32,16 @@ def of_run(
     """
     method, config = load_run(run)
     config = override(config, {**options, **own_pairs(run, options)})
-    if isinstance(method, Algorithm):
+    if not run.trained:
         return of_method(method, config, root, tag)
-    own = file_of(run)
-    if file is not None and weights.file_hash(file) != weights.file_hash(own):
-        return of_file(method, config, file, root, tag)
-    identity = run.read_identity()
-    known = {k: v for k, v in identity.items() if not of_measurement(k)}
-    known["network code"] = network_code(method)
-    # An evaluation names the run whose weights it measured.
+    identity, own = run.read_identity(), file_of(run)
+    # An evaluation names the run whose weights it measured, if it was one.
     name = read_json(run.environment)["weights"]["run"] if "weights" in identity else run.name
-    given = GivenWeights.of(method, own, known, name)
+    file = file or own
+    if not name or weights.file_hash(file) != weights.file_hash(own):
+        return of_file(method, config, file, root, tag)
+    known = {k: v for k, v in identity.items() if not of_measurement(k)}
+    given = GivenWeights.of(method, own, {**known, "network code": network_code(method)}, name)
     return _case(given, config, root, _tag_of(name, method, config), tag)
 
 

@@ -119,6 +119,7 @@ def test_a_checkpoint_is_a_run_of_its_own(run: Run) -> None:
     digest = other.read_identity()["weights"]
     assert f"no-gan-quick-weights-{digest[:8]}-on-sample-" in other.name
     assert "training images" not in other.read_identity()
+    assert measured(other, **OTHER).name == other.name
 
 
 def test_compiled_weights_are_another_run(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
