@@ -37,18 +37,13 @@ class Batch:
     """The pictures of which something is to be told, by what it is."""
 
     def fill(self, job: Job, filler: Filler, out: Path) -> None:
-        """Fill a picture and save it; a problem with it is noted and logged, once."""
-        if job in self.problems:
-            return
+        """Fill a picture and save it; a problem is noted and logged, once for all methods."""
         try:
-            self.fill_one(job, filler, out)
+            self.finish(job, self.read(job), filler, out)
         except UserError as error:
+            if self.problems.get(job) != str(error):
+                log.error("%s", error)
             self.problems[job] = str(error)
-            log.error("%s", error)
-
-    def fill_one(self, job: Job, filler: Filler, out: Path) -> None:
-        """Fill a picture and save it; a problem with it is a `UserError`."""
-        self.finish(job, self.read(job), filler, out)
 
     def finish(self, job: Job, read: Read, filler: Filler, out: Path) -> None:
         """Fill a picture that was read, save it, and note what is to be told of it."""

@@ -65,15 +65,12 @@ class Photograph(NamedTuple):
     def with_hole_filled(self, filled: Tensor, hole: NDArray[np.bool_], suffix: str) -> Image.Image:
         """Return the picture to save: its own pixels, and in the hole [H,W] those of `filled`.
 
-        `filled` is [1,3,H,W] in [0,1]; numbers in its hole that are not finite are a `UserError`.
-        The picture is grey if the photograph is, and has its alpha if the file's suffix allows.
+        `filled` is [1,3,H,W] in [0,1]. The picture is grey if the photograph is, and has its alpha
+        if the suffix of the file allows.
         """
-        values = filled[0][:, torch.from_numpy(hole)]
-        if not values.isfinite().all():
-            raise UserError("the method filled a hole with NaN or infinity; its training diverged")
         kept = self.keeps_alpha(suffix)
         pixels = (self.pixels if kept else self.seen()).copy()
-        pixels[hole] = quantise(values).byte().T.numpy()
+        pixels[hole] = quantise(filled[0][:, torch.from_numpy(hole)]).byte().T.numpy()
         picture = Image.fromarray(pixels).convert("L" if self.grey else "RGB")
         if kept and self.alpha is not None:
             picture.putalpha(Image.fromarray(np.where(hole, np.uint8(255), self.alpha)))
@@ -102,9 +99,12 @@ def save(path: Path, photograph: Photograph, filled: Tensor, hole: NDArray[np.bo
     """Save a photograph with its hole [H,W] filled from an image [1,3,H,W] in [0,1], 8 bits.
 
     The file is written whole or not at all. Known pixels are those of the photograph, bit for bit
-    where the format loses nothing. A suffix of no known picture format is a `UserError`.
+    where the format loses nothing. A suffix of no known picture format is a `UserError`, as are
+    numbers in the hole that are not finite.
     """
     check_format(path)
+    if not filled[0][:, torch.from_numpy(hole)].isfinite().all():
+        raise UserError(f"{path}: the method gives NaN or infinity here; did its training diverge?")
     suffix = path.suffix.lower()
     picture = photograph.with_hole_filled(filled, hole, suffix)
     with replacing(path) as temporary:

@@ -13,6 +13,7 @@ from bench.evaluation.picture import Filler
 from bench.inpainting.batch import Batch, grown
 from bench.inpainting.jobs import Job
 from bench.registry import floors
+from tests.bench.evaluation.test_picture import Constant
 
 
 def filler() -> Filler:
@@ -40,6 +41,15 @@ def test_a_broken_picture_is_told_once_and_the_others_are_filled(
         assert sorted(p.name for p in (tmp_path / out).iterdir()) == ["a.png", "c.png"]
     assert list(batch.problems) == [jobs[1]]
     assert caplog.text.count("b.png is not an image") == 1
+
+
+def test_a_method_that_fails_does_not_stop_another(tmp_path: Path) -> None:
+    one, batch = job(tmp_path, "a"), Batch("hole-white", 0)
+    diverged = Filler(Constant(float("nan")), torch.device("cpu"))
+    batch.fill(one, diverged, tmp_path / "first.png")
+    batch.fill(one, filler(), tmp_path / "second.png")
+    assert (tmp_path / "second.png").exists() and not (tmp_path / "first.png").exists()
+    assert "first.png: the method gives NaN" in batch.problems[one]
 
 
 def test_what_is_told_names_its_pictures_once(tmp_path: Path) -> None:
