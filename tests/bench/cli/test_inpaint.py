@@ -16,6 +16,7 @@ from bench.config import Model
 from bench.core.errors import UserError
 from bench.evaluation.picture import Filler
 from bench.inpainting.jobs import Job
+from bench.networks.initialisation import initialise
 from bench.presets import preset
 from bench.registry import find, reference
 from tests.bench.cli.test_cli import hole, picture
@@ -34,6 +35,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         picture(Path("photos", f"{number}.png"), height, width, seed=number)
         hole(Path("masks", f"{number}.png"), height, width)
     return tmp_path
+
+
+def saved_weights(model: Model) -> None:
+    """Save weights of the reference method as `w.safetensors`."""
+    network = reference().build(model)
+    initialise(network, 0)
+    save_file(network.state_dict(), "w.safetensors")
 
 
 FOLDERS = ("--image", "photos", "--mask", "masks", "--out", "out")
@@ -99,7 +107,7 @@ def test_nothing_is_written_if_one_method_cannot_begin(run: Run, place: Path) ->
 
 def test_weights_go_to_the_one_method_that_needs_them(run: Run, place: Path) -> None:
     name = reference().name
-    save_file(find(name).build(Model(width=2, depth=3)).state_dict(), "w.safetensors")
+    saved_weights(Model(width=2, depth=3))
     sizes = ["--width", "2", "--depth", "3"]
     words = ["--variant", name, "--baseline", "telea", "--weights", "w.safetensors", *sizes]
     assert run("inpaint", *words, *FOLDERS)[0] == 0
@@ -126,7 +134,7 @@ def test_twelve_megapixels_fit_in_two_gigabytes(place: Path) -> None:
         holes[top : top + height, left : left + width] = 255
     picture(Path("i.jpg"), 3000, 4000)
     Image.fromarray(holes).save("m.png")
-    save_file(find(reference().name).build(Model()).state_dict(), "w.safetensors")
+    saved_weights(Model())
     words = ["inpaint", "--variant", reference().name, "--weights", "w.safetensors"]
     words += ["--image", "i.jpg", "--mask", "m.png", "--out", "o.png", "--device", "cpu"]
     done = subprocess.run(
