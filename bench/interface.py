@@ -294,7 +294,7 @@ def _algorithm(name: str) -> Method:
 
 
 def _filler_of(path: Path, device: torch.device) -> Filler:
-    """Return a run's network ready to fill, loaded anew only if the run has changed."""
+    """Return a run's network ready to fill, loaded again only if the run has changed."""
     from bench.runs.run import Run
 
     run = Run(path.resolve())
