@@ -38,7 +38,7 @@ class Photograph(NamedTuple):
     icc: bytes | None
     """ICC profile of the colours, where it still fits them."""
     notes: tuple[str, ...]
-    """What was changed on the way from the file to these pixels, a few words each."""
+    """The changes on the way from the file to these pixels, a few words each."""
 
     def seen(self) -> Pixels:
         """Return the colours [H,W,3] that a method sees: transparent pixels stand over white."""

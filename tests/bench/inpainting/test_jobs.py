@@ -58,7 +58,7 @@ def job(tmp_path: Path) -> Job:
 
 
 def left(job: Job, out: Path, settings: dict[str, object], redo: bool = False) -> list[Job]:
-    """What is left to do, as the command finds it."""
+    """Return what is left to do, as the command finds it."""
     if not redo:
         jobs.refuse_others([job], out, settings)
     return jobs.begin([job], out, settings, redo)
