@@ -31,8 +31,8 @@ def test_nothing_is_fetched_and_nothing_complains(opened: webdriver.Chrome) -> N
         e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"
     ]
     assert any(url.startswith("file:") for url in sent)
-    # The browser's own page, with which it starts, is of `chrome:`.
-    assert [url for url in sent if not url.startswith(("file:", "data:", "chrome:"))] == []
+    # The browser starts with a page of its own, of `chrome:` and `chrome-untrusted:`.
+    assert [url for url in sent if not url.startswith(("file:", "data:", "chrome"))] == []
     assert sum(url.startswith("file:") for url in sent) == 1
 
 
