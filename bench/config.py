@@ -237,9 +237,7 @@ class Evaluation:
         "images are at hand; on: an error without packages or weights",
         identity=False,  # what was measured is part of the identity, not the wish
     )
-    inception_weights: str = option(
-        "", "torch-fidelity's file of Inception weights", identity=False
-    )
+    inception_weights: str = option("", "file of torch-fidelity's weights", identity=False)
     download: bool = option(True, "fetch pretrained weights that are missing", identity=False)
 
     @property
