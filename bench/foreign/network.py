@@ -27,8 +27,6 @@ class FileNetwork(nn.Module):
         self.label, self.convention = f"{kind}:{file}", convention
         with self._named():
             self.model = loading.LOADERS[kind](file)
-            self.fixed = (convention.size, convention.size) if convention.size else self.model.sides
-            """Height and width that the model takes, pixels; None for any."""
             probe(self.model.inputs, convention, self.run, self.fixed)
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
@@ -39,6 +37,12 @@ class FileNetwork(nn.Module):
         with self._named(hint):
             outputs = [self.run(*pair, self.convention).clamp(0, 1) for pair in pairs]
         return torch.cat(outputs).to(image.dtype)
+
+    @property
+    def fixed(self) -> tuple[int, int] | None:
+        """Height and width that the model takes, pixels; None for any."""
+        size = self.convention.size
+        return (size, size) if size else self.model.sides
 
     @contextmanager
     def _named(self, hint: str = "") -> Iterator[None]:

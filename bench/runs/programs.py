@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import logging
-import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,8 @@ from bench.data.export import stem
 from bench.data.pairs import FrozenPairs
 from bench.evaluation import outputs
 from bench.foreign.method import Program
-from bench.foreign.program import ERRORS, Numbered, run
+from bench.foreign.process import ERRORS
+from bench.foreign.program import Numbered, run
 from bench.runs.case import Case
 from bench.runs.experiment import inputs_of
 from bench.runs.outputs import given
@@ -35,7 +35,7 @@ def carried_out(case: Case, redo: bool = False) -> Case:
     """
     program = case.method
     assert isinstance(program, Program)
-    command = f"{shlex.join(program.words)}, {program.polarity}"
+    command = program.origin
     if not redo:
         _refuse_other(case, command)
     pairs = inputs_of(case.config, case.root).test
