@@ -103,13 +103,13 @@ def _to_fill(runs: Sequence[Run]) -> list[Run]:
     """Return a run of each method, which stands for all seeds; it must have its weights.
 
     It is the first that holds weights of its own, else the first. Outputs from a folder fill
-    nothing else.
+    nothing else, and a run does not know where a model's file lies.
     """
     from bench.runs.weights import file_of
 
     of_method: dict[str, list[Run]] = {}
     for run in runs:
-        if not run.outputs:
+        if not (run.outputs or run.foreign):
             of_method.setdefault(run.method, []).append(run)
     chosen = [next((r for r in own if r.weights.exists()), own[0]) for own in of_method.values()]
     for run in chosen:

@@ -245,10 +245,12 @@ def load_run(run: Run) -> tuple[Method, Config]:
     try:
         method = registry.find(run.method)
     except UserError as error:
-        raise UserError(
-            f"{run.path}: {error}; a plug-in's method needs --plugin FILE.py, and a model from a "
-            "file is named by --baseline KIND:FILE"
-        ) from error
+        if run.foreign:
+            raise UserError(
+                f"{run.path} is of a model that was not trained here ({run.foreign}); name that by "
+                "--baseline KIND:FILE"
+            ) from error
+        raise UserError(f"{run.path}: {error}; a plug-in's needs --plugin FILE.py") from error
     return method, override(config, {"cache": "", "manifest": ""})
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from bench import registry
 from bench.cli.parser import main
 from bench.config import override
 from bench.core.files import read_json
@@ -48,6 +49,15 @@ def grey(root: Path, pipeline: Path, tmp_path: Path) -> str:
     return f"onnx:{file}:range=uint8"
 
 
+def save_picture(folder: Path) -> np.ndarray:
+    """Save a plain picture and a mask with a hole in white, and return the mask."""
+    mask = np.zeros((37, 50), np.uint8)
+    mask[10:20, 10:20] = 255
+    Image.fromarray(np.full((37, 50, 3), 200, np.uint8)).save(folder / "i.png")
+    Image.fromarray(mask).save(folder / "m.png")
+    return mask
+
+
 def test_a_model_file_is_run_skipped_and_known_again_when_it_changed(
     run: Run, root: Path, grey: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -66,7 +76,7 @@ def test_a_model_file_is_run_skipped_and_known_again_when_it_changed(
 
 @pytest.mark.slow
 def test_a_model_file_stands_in_the_tables_of_comparison_and_report(
-    run: Run, root: Path, grey: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, root: Path, grey: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bench.profiling.cost.of_run", lambda run: None)
     code, out, err = run("compare", "--methods", f"telea,{grey}", *DATA, "--out", root)
@@ -74,8 +84,16 @@ def test_a_model_file_stands_in_the_tables_of_comparison_and_report(
     assert code == 0 and rows[1:4] == ["telea", "mean-colour", "grey"], err
     _, entry = read_json(root / "comparison" / "sweep.json")["runs"]
     assert entry["method"] == "grey" and f"--baseline {grey}" in shlex.join(entry["words"])
-    code, out, _ = run("report", "--out", root)
-    assert code == 0 and out.count("(settings ") == 1 and "| grey" in out  # one of the baselines
+    del registry.REGISTRY._items["grey"]  # as in another process
+    picture = ["--image", tmp_path / "i.png", "--mask", tmp_path / "m.png"]
+    save_picture(tmp_path)
+    code, out, err = run("report", "--out", root, *picture)
+    assert code == 0 and out.count("(settings ") == 1 and "| grey" in out, err
+    assert not (root / "report" / "ablation").exists()  # it is one of the baselines
+    assert not (root / "report" / "removal" / "grey.png").exists()
+    code, _, err = run("inpaint", "--run", root / "grey-quick", *picture, "--out", "o.png")
+    assert code == 2 and "is of a model that was not trained here (onnx " in err
+    assert "uint8); name that by --baseline KIND:FILE" in err
 
 
 def test_two_files_of_one_name_are_no_one_method(
@@ -87,10 +105,7 @@ def test_two_files_of_one_name_are_no_one_method(
 
 
 def test_a_model_file_fills_a_picture(run: Run, grey: str, tmp_path: Path) -> None:
-    image, mask = np.full((37, 50, 3), 200, np.uint8), np.zeros((37, 50), np.uint8)
-    mask[10:20, 10:20] = 255
-    Image.fromarray(image).save(tmp_path / "i.png")
-    Image.fromarray(mask).save(tmp_path / "m.png")
+    mask = save_picture(tmp_path)
     words = ["--image", tmp_path / "i.png", "--mask", tmp_path / "m.png", "--out"]
     code, _, err = run("inpaint", "--baseline", grey, *words, tmp_path / "o.png")
     filled = np.asarray(Image.open(tmp_path / "o.png"))
