@@ -56,7 +56,7 @@ UNIT = Values(0, 1)
 
 @dataclass(frozen=True)
 class Convention:
-    """What a model takes and gives; the defaults are those of the suite's own exported files."""
+    """Inputs and output of a model; the defaults are those of the suite's own exported files."""
 
     order: Order = "image-mask"
     """Order of the two inputs; `+` joins them as the channels of one."""
@@ -87,7 +87,7 @@ class Convention:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """What the inputs of the model hold, in order."""
+        """Contents of the model's inputs, in order: `image`, `mask`, or both joined by `+`."""
         return tuple(self.order.split("-"))
 
     def encode(self, image: Tensor, mask: Tensor) -> list[Tensor]:

@@ -36,7 +36,7 @@ class Foreign(Algorithm):
 
     @property
     def origin(self) -> str:
-        """What the method is made of, for the identity of its runs."""
+        """Origin of the method, such as the digest of its file, for the identity of its runs."""
         raise NotImplementedError
 
 

@@ -96,7 +96,7 @@ class Run(RunFolder):
 
     @property
     def foreign(self) -> str:
-        """What a model that was not trained here is made of; empty for the suite's methods."""
+        """Origin of a model that was not trained here; empty for the suite's methods."""
         return str(self.read_identity().get("code", "")).partition(", ")[2]
 
     @property

@@ -44,7 +44,7 @@ class GivenWeights(Method):
 
     @property
     def origin(self) -> dict[str, str]:
-        """Where the weights come from, for a run's `environment.json`: run, file and digest."""
+        """Origin of the weights, for a run's `environment.json`: run, file and digest."""
         return {"run": self.run, "file": str(self.file.resolve()), "digest": self.digest}
 
 

@@ -1,4 +1,4 @@
-"""What the known pixels of an output tell: how much it changed, and mistakes in saving."""
+"""Known pixels of an output tell how much it changed, and of mistakes in saving."""
 
 from __future__ import annotations
 

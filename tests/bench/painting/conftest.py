@@ -24,7 +24,7 @@ MODEL = Model(width=4, depth=3)
 
 
 class Reply(NamedTuple):
-    """What the server answered."""
+    """An answer of the server."""
 
     status: int
     headers: dict[str, str]

@@ -1,4 +1,4 @@
-"""What the server answers, and whom it refuses."""
+"""The server answers its own page, and refuses others."""
 
 import errno
 import re
