@@ -24,7 +24,7 @@ QUICK_NOTE = (
     "works; they say nothing about the methods."
 )
 CHANGED = " with uncommitted changes"
-WEIGHTS_OF = "weights of "
+ORIGIN_OF = "origin of "
 """Beginning of the name of a setting that runs of one method alone have in common."""
 
 
@@ -38,7 +38,8 @@ def groups(runs: Sequence[RunFolder], but_for: Collection[str] = ()) -> dict[str
     """
     compared = {run.path: _compared(run, but_for) for run in runs}
     found: list[list[RunFolder]] = []
-    for run in sorted(runs, key=lambda run: -len(compared[run.path])):
+    # Of equally many settings, what may disagree by its origin comes before what joins all.
+    for run in sorted(runs, key=lambda run: (-len(compared[run.path]), not run.origin)):
         own = compared[run.path]
         homes = [group for group in found if all(_agree(own, compared[r.path]) for r in group)]
         if not homes:
@@ -59,21 +60,15 @@ def groups(runs: Sequence[RunFolder], but_for: Collection[str] = ()) -> dict[str
 def _compared(run: RunFolder, but_for: Collection[str]) -> dict[str, Any]:
     """Return the settings in which a run must agree with others, where these have them too.
 
-    Runs of one method have weights of one origin: those that the suite trained are known by the
-    settings, and others by their digest.
+    Runs of one method have one origin: what the suite trained is known by the settings, and weights
+    and models from elsewhere are not.
     """
     settings = {name: value for name, value in run.settings.items() if name not in but_for}
-    return settings | {f"{WEIGHTS_OF}{run.method}": _from_elsewhere(run)}
+    return settings | {f"{ORIGIN_OF}{run.method}": run.origin}
 
 
 def _agree(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return all(one[name] == other[name] for name in one.keys() & other.keys())
-
-
-def _from_elsewhere(run: RunFolder) -> str:
-    """Return the digest of weights that no run of the suite trained; empty for all other runs."""
-    identity = run.read_identity()
-    return "" if "training images" in identity else str(identity.get("weights", ""))
 
 
 def title(frame: pd.DataFrame, runs: Sequence[RunFolder]) -> str:
@@ -212,8 +207,7 @@ def _weights(run: RunFolder) -> str:
 
 def _model(run: RunFolder) -> str:
     """Return a sentence on a model that was not trained here: digest of its file, convention."""
-    _, apart, origin = run.read_identity().get("code", "").partition(", ")
-    return f" Its model was not trained here: {origin}." if apart else ""
+    return f" Its model was not trained here: {run.foreign}." if run.foreign else ""
 
 
 def _outputs(run: RunFolder) -> str:
@@ -246,7 +240,7 @@ def _mask_families(run: RunFolder) -> Iterator[str]:
 
 
 def _digest(compared: Mapping[str, Any]) -> str:
-    settings = {k: v for k, v in compared.items() if v or not k.startswith(WEIGHTS_OF)}
+    settings = {k: v for k, v in compared.items() if v or not k.startswith(ORIGIN_OF)}
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -268,8 +262,8 @@ def _budget(run: RunFolder) -> str:
     The text ends with a comma and a blank.
     """
     config = _config(run)
-    if not run.trained or _from_elsewhere(run):
-        here = " here" if run.outputs or run.trained else ""
+    if not run.trained or run.origin:
+        here = " here" if run.outputs or run.origin else ""
         return f"preset {config['preset']}, not trained{here}, "
     training = config["training"]
     length = f"{training['steps']} steps" if training["steps"] else f"{training['epochs']} epochs"

@@ -94,7 +94,8 @@ def execute(args: argparse.Namespace) -> int:
     tune_cpu()
     failed = attempted(works)
     for name, why in failed.items():
-        print(f"error: {name}: {why}", file=sys.stderr)
+        text = why if why.startswith(name) else f"{name}: {why}"
+        print(f"error: {text}", file=sys.stderr)
     return 2 if failed else 0
 
 

@@ -245,13 +245,18 @@ def load_run(run: Run) -> tuple[Method, Config]:
     try:
         method = registry.find(run.method)
     except UserError as error:
-        if run.foreign:
-            raise UserError(
-                f"{run.path} is of a model that was not trained here ({run.foreign}); name that by "
-                "--baseline KIND:FILE"
-            ) from error
-        raise UserError(f"{run.path}: {error}; a plug-in's needs --plugin FILE.py") from error
+        raise UserError(f"{run.path}: {_unknown(run)}") from error
     return method, override(config, {"cache": "", "manifest": ""})
+
+
+def _unknown(run: Run) -> str:
+    """Return why this process does not know the method of a run, and how to name it."""
+    if run.foreign:
+        return (
+            f"{run.method} is of a model that was not trained here ({run.foreign}); name that by "
+            "--baseline KIND:FILE"
+        )
+    return f"unknown method '{run.method}'; that of a plug-in needs --plugin FILE.py"
 
 
 def own_pairs(run: Run, asked: Collection[str]) -> dict[str, str]:

@@ -100,9 +100,16 @@ def _changed_measurement(run: Run, identity: Identity) -> dict[str, str]:
     if any(not of_measurement(name) for name in changed):
         raise UserError(
             f"{run.path} is a {run.progress} run with other settings: "
-            f"{'; '.join(changed.values())}. Use --redo to replace it, or --name to make another"
+            f"{'; '.join(changed.values())}. Use --redo to replace it, or {_another(changed)}"
         )
     return changed
+
+
+def _another(changed: Mapping[str, str]) -> str:
+    """Return how to make another run; two models of one name would be taken for one method."""
+    if ", " in changed.get("code", ""):  # a model's file, see `RunFolder.origin`
+        return "tell two models apart by :name=NAME behind the file"
+    return "--name to make another"
 
 
 def _rest(run: Run, everything: Work) -> Work:

@@ -62,7 +62,7 @@ def _refuse_other(case: Case, command: str) -> None:
         if before != command:
             raise UserError(
                 f"{case.run.path} is a finished run of another command: {before} -> {command}. "
-                "Use --redo to replace it, or --name to make another"
+                "Use --redo to replace it, or tell two apart by :name=NAME behind the command"
             )
 
 

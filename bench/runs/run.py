@@ -95,11 +95,6 @@ class Run(RunFolder):
         return not any(p.exists() for p in (self.checkpoints, self.weights, self.records))
 
     @property
-    def foreign(self) -> str:
-        """Origin of a model that was not trained here; empty for the suite's methods."""
-        return str(self.read_identity().get("code", "")).partition(", ")[2]
-
-    @property
     def pictured(self) -> set[int]:
         """The numbers of the pairs whose output has a sum, whether or not it is still there."""
         names = (name.rpartition("/")[2] for name in sums.read(self.path) if of_pictures(name))

@@ -76,12 +76,10 @@ def _open(place: Path, folder: Path) -> Source:
 def _purpose(run: Run) -> str:
     """Return what a run is a repetition of: its method, settings and seed, as one text.
 
-    Weights that no training of the suite explains are told apart by their digest.
+    Weights and models from elsewhere are told apart by what they are.
     """
-    identity = run.read_identity()
-    weights = "" if "training images" in identity else identity.get("weights", "")
-    seed = identity.get("training.seed")
-    return json.dumps([run.method, seed, weights, run.settings], sort_keys=True)
+    seed = run.read_identity().get("training.seed")
+    return json.dumps([run.method, seed, run.origin, run.settings], sort_keys=True)
 
 
 def _equal(one: Run, other: Run) -> bool:

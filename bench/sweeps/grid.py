@@ -10,7 +10,8 @@ from typing import Any
 
 from bench.config import Config, identity, override
 from bench.core.errors import UserError
-from bench.registry import Method, TrainedNetwork, find
+from bench.foreign.method import find
+from bench.registry import Method, TrainedNetwork
 from bench.runs.case import Case
 
 Options = Mapping[str, Any]
@@ -29,7 +30,7 @@ class Grid:
     axes: Mapping[str, Mapping[str, Options]] = field(default_factory=dict)
     """Options by axis and by name of a value, such as `{"set": {"paris": {"images": "paris"}}}`."""
     methods: Mapping[str, Options] = field(default_factory=dict)
-    """Options by name of a method."""
+    """Options by name of a method, or by the text that describes one."""
     typed: Options = field(default_factory=dict)
     """Options that were given on the command line, which no file overrides."""
 
@@ -43,11 +44,11 @@ class Grid:
         for it. Trained methods whose cases differ in nothing, and options for an unknown method,
         are a `UserError`.
         """
-        for named in self.methods:
-            find(named)  # a name with a mistake in it would have no effect
+        # Found first: a name with a mistake in it would have no effect.
+        own_options = {find(named).name: own for named, own in self.methods.items()}
         found: dict[Any, Case] = {}
         for (tags, options), seed, method in product(self._points(), self.seeds, methods):
-            own = self.methods.get(method.name, {})
+            own = own_options.get(method.name, {})
             config = override(start, {**options, **own, "seed": seed, **self.typed})
             tag = "-".join(filter(None, [name, *tags]))
             case = Case(method, method.relevant(config), root, tag)

@@ -159,6 +159,26 @@ def test_runs_of_one_method_by_different_code_are_named(tmp_path: Path) -> None:
     assert "forward" not in warning
 
 
+@pytest.mark.parametrize("what", ["a file", "a command"])
+def test_two_models_of_one_name_are_no_one_method(tmp_path: Path, what: str) -> None:
+    """`model.onnx` is what every export is called, and `--name` tells runs apart, not methods."""
+    full = write_run(tmp_path, "full")
+    if what == "a file":
+        made = [{"code": f"c, onnx {digest}"} for digest in "ab"]
+    else:
+        made = [{"outputs": {"digest": "d", "command": f"fill {speed}"}} for speed in "ab"]
+    one, other = (
+        write_run(tmp_path, "model", n, trained=False, **given) for n, given in enumerate(made)
+    )
+    assert list(provenance.groups([full, one, other]).values()) == [[full, one], [other]]
+    telea = write_run(tmp_path, "telea", trained=False)
+    found = provenance.groups([telea, one, other]).values()
+    assert list(found) == [[telea, one], [telea, other]]
+    write_json(other.identity, one.read_identity() | {"test pairs": "q"})
+    (joined,) = provenance.groups([one, other], but_for=["test pairs"]).values()
+    assert joined == [one, other]  # on several data sets a model has one row
+
+
 def test_one_method_with_weights_of_two_origins_stands_in_two_tables(tmp_path: Path) -> None:
     trained = write_run(tmp_path, "full")
     given = [write_run(tmp_path, "full", n, False, weights=f"w{n}", code="full") for n in (1, 2)]

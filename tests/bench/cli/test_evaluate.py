@@ -62,7 +62,7 @@ def test_one_that_fails_stops_no_other(run: Run, runs: Path, tmp_path: Path) -> 
     code, out, err = run(*words, "--out", tmp_path)
     assert code == 2 and "## forward: forward-quick-on-sample-" in out
     told = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert len(told) == 1 and "config.json" in told[0]
+    assert len(told) == 1 and "config.json" in told[0] and told[0].count(str(damaged)) == 1
     assert len(evaluations(tmp_path)) == 1
 
 

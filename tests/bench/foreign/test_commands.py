@@ -72,6 +72,9 @@ def test_a_model_file_is_run_skipped_and_known_again_when_it_changed(
     onnx_file(Path(grey.split(":")[1]), "UINT8", 127, None)
     code, _, err = run(*words)
     assert code == 2 and "finished run with other settings: code: " in err
+    registry.REGISTRY._items.pop("grey")  # as in a process that was given no file
+    code, _, err = run("evaluate", "--run", made.path, "--out", root)
+    assert code == 2 and "'grey' is a model from elsewhere" in err and "by --baseline" in err
 
 
 @pytest.mark.slow

@@ -65,6 +65,10 @@ def test_other_settings_are_refused_and_other_metrics_measured(run: Run) -> None
     with pytest.raises(UserError, match=r"finished run with other settings: training\.lr: 1 -> 2"):
         plan(run, IDENTITY | {"training.lr": 2}, "training", redo=False)
     assert plan(run, IDENTITY | {"metrics": "ssim"}, "training", False).work == "measurement"
+    with pytest.raises(UserError, match="or --name to make another"):
+        plan(run, IDENTITY | {"code": "other"}, "training", redo=False)
+    with pytest.raises(UserError, match="or tell two models apart by :name=NAME"):
+        plan(run, IDENTITY | {"code": "code, onnx 1f"}, "training", redo=False)
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,11 @@ def test_two_runs_of_the_same_name_everything(tmp_path: Path, what: str) -> None
 
 
 @pytest.mark.parametrize(
-    "differs", [{"training.seed": 1}, {"training.lr": 1}, {"method": "3x3"}, {"weights": "w"}]
+    "differs",
+    [
+        *({"training.seed": 1}, {"training.lr": 1}, {"method": "3x3"}, {"weights": "w"}),
+        {"code": "c, onnx d"},
+    ],
 )
 def test_other_runs_of_the_same_name_are_both_kept(
     tmp_path: Path, differs: dict[str, object]

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from bench.core.errors import UserError
+from bench.foreign.method import find
 from bench.presets import preset
-from bench.registry import find
 from bench.runs.case import Case
 from bench.sweeps.grid import Grid
 from bench.sweeps.launcher import Launcher, launcher
@@ -66,6 +66,13 @@ def test_options_for_a_method_that_there_is_not_are_refused() -> None:
     with pytest.raises(UserError, match="did you mean forward"):
         cases(Grid((0,), methods={"frward": {"lr": 0.1}}))
     assert len(cases(Grid((0,), methods={"3x3": {"lr": 0.1}}))) == 2  # one that is left out today
+
+
+def test_options_of_a_model_stand_under_its_text_or_its_name() -> None:
+    text = "command:true {images} {masks} {out}:name=of-grid"
+    (case,) = cases(Grid((0,), methods={text: {"pictures": "4"}}), text)
+    assert case.config.evaluation.pictures == "4"
+    assert cases(Grid((0,), methods={"of-grid": {"pictures": "4"}}), text) == (case,)
 
 
 @pytest.mark.parametrize(
