@@ -16,6 +16,7 @@ from bench import presets
 from bench.config import from_dict
 from bench.core.files import read_json
 from bench.core.names import source_name
+from bench.core.origin import foreign, origin
 from bench.core.run_folder import RunFolder
 from reports.analysis.summary import INTERVALS
 
@@ -39,7 +40,7 @@ def groups(runs: Sequence[RunFolder], but_for: Collection[str] = ()) -> dict[str
     compared = {run.path: _compared(run, but_for) for run in runs}
     found: list[list[RunFolder]] = []
     # Of equally many settings, what may disagree by its origin comes before what joins all.
-    for run in sorted(runs, key=lambda run: (-len(compared[run.path]), not run.origin)):
+    for run in sorted(runs, key=lambda run: (-len(compared[run.path]), not origin(run))):
         own = compared[run.path]
         homes = [group for group in found if all(_agree(own, compared[r.path]) for r in group)]
         if not homes:
@@ -64,7 +65,7 @@ def _compared(run: RunFolder, but_for: Collection[str]) -> dict[str, Any]:
     and models from elsewhere are not.
     """
     settings = {name: value for name, value in run.settings.items() if name not in but_for}
-    return settings | {f"{ORIGIN_OF}{run.method}": run.origin}
+    return settings | {f"{ORIGIN_OF}{run.method}": origin(run)}
 
 
 def _agree(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -207,7 +208,7 @@ def _weights(run: RunFolder) -> str:
 
 def _model(run: RunFolder) -> str:
     """Return a sentence on a model that was not trained here: digest of its file, convention."""
-    return f" Its model was not trained here: {run.foreign}." if run.foreign else ""
+    return f" Its model was not trained here: {foreign(run)}." if foreign(run) else ""
 
 
 def _outputs(run: RunFolder) -> str:
@@ -262,8 +263,8 @@ def _budget(run: RunFolder) -> str:
     The text ends with a comma and a blank.
     """
     config = _config(run)
-    if not run.trained or run.origin:
-        here = " here" if run.outputs or run.origin else ""
+    if not run.trained or origin(run):
+        here = " here" if run.outputs or origin(run) else ""
         return f"preset {config['preset']}, not trained{here}, "
     training = config["training"]
     length = f"{training['steps']} steps" if training["steps"] else f"{training['epochs']} epochs"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bench.cli import options, pictures, sweep_report
 from bench.cli.arguments import Parser
 from bench.core.errors import UserError
+from bench.core.origin import foreign
 
 if TYPE_CHECKING:
     from bench.runs.run import Run
@@ -109,7 +110,7 @@ def _to_fill(runs: Sequence[Run]) -> list[Run]:
 
     of_method: dict[str, list[Run]] = {}
     for run in runs:
-        if not (run.outputs or run.foreign):
+        if not (run.outputs or foreign(run)):
             of_method.setdefault(run.method, []).append(run)
     chosen = [next((r for r in own if r.weights.exists()), own[0]) for own in of_method.values()]
     for run in chosen:

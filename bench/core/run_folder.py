@@ -253,23 +253,6 @@ class RunFolder:
         return found
 
     @property
-    def foreign(self) -> str:
-        """Origin of a model that was not trained here; empty for the suite's methods."""
-        # Behind the digest of the code, as `bench.runs.identity.method_code` writes it.
-        return str(self.read_identity().get("code", "")).partition(", ")[2]
-
-    @property
-    def origin(self) -> str:
-        """Origin of all that the run measures and the suite did not make; empty if it made all.
-
-        It is the digest of weights that no training explains, that of a model's file with its
-        convention, or a command. Runs of one method that differ in it are of two models.
-        """
-        identity = self.read_identity()
-        weights = "" if "training images" in identity else str(identity.get("weights", ""))
-        return weights or self.foreign or str(self.outputs.get("command", ""))
-
-    @property
     def settings(self) -> dict[str, Any]:
         """The identity without what a run is one of: method, code or outputs, and seed.
 

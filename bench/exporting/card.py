@@ -10,8 +10,9 @@ from typing import Any
 
 from bench import __version__
 from bench.config import Model, flag_of
+from bench.core import plugins
 from bench.core.files import read_json
-from bench.registry import Method
+from bench.registry import REGISTRY, Method
 from bench.runs.identity import fingerprint
 from bench.runs.run import Run
 
@@ -78,13 +79,16 @@ def _use(method: Method, model: Model, files: Sequence[str]) -> Iterator[str]:
         for name in ("width", "depth")
         if name not in method.ignores
     )
+    plugin = _plugin(method)
+    beside = f", and with the plug-in {plugin}.py beside these files" if plugin else ""
     yield (
-        "With lbam-bench installed, in this folder (the hole is white in `mask.png`; "
+        f"With lbam-bench installed, in this folder{beside} (the hole is white in `mask.png`; "
         "`--polarity hole-black` for the opposite):"
     )
+    named = f"--{method.family} {method.name}{f' --plugin {plugin}.py' if plugin else ''}"
     yield _block(
         "",
-        f"python -m bench inpaint --{method.family} {method.name} --weights model.safetensors "
+        f"python -m bench inpaint {named} --weights model.safetensors "
         f"{size} --image image.png --mask mask.png --out filled.png",
     )
     yield (
@@ -102,10 +106,12 @@ def _use(method: Method, model: Model, files: Sequence[str]) -> Iterator[str]:
 
 def _snippet(method: Method, model: Model) -> str:
     """Return Python that builds the network, loads its weights and fills an image."""
+    plugin = _plugin(method)
+    defined = f"import {plugin}  # defines {method.name}\n" if plugin else ""
     return f"""import torch
 from safetensors.torch import load_file
 
-from bench.config import Model
+{defined}from bench.config import Model
 from bench.registry import find
 
 network = find("{method.name}").build({model!r}).eval()
@@ -113,6 +119,12 @@ network.load_state_dict(load_file("model.safetensors"))
 with torch.no_grad():
     output = network(image * mask, mask).clamp(0, 1)
 filled = torch.where(mask > 0.5, image, output)"""
+
+
+def _plugin(method: Method) -> str:
+    """Return the module of the plug-in that defines a method; empty for all other methods."""
+    module = REGISTRY.module(method.name)
+    return module if plugins.lies_beside(module) else ""
 
 
 def _block(language: str, text: str) -> str:

@@ -14,6 +14,7 @@ from bench import __version__
 from bench.config import Config
 from bench.core.errors import UserError
 from bench.core.files import read_json, remove, write_json, write_text, writing
+from bench.core.references import attribute_of, module_of
 from bench.exporting.card import card
 from bench.registry import Method, TrainedNetwork
 from bench.runs.identity import fingerprint
@@ -69,7 +70,7 @@ def description(
         "fingerprint": fingerprint(run.read_identity()),
         "family": method.family,
         "method": method.name,
-        "network": method.network,
+        "network": f"{module_of(method.network)}:{attribute_of(method.network)}",
         "model": dataclasses.asdict(config.model),
         "inputs": {
             "image": "[B,3,H,W], float32, RGB in [0,1], hole black (0)",

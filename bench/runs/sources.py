@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from bench.core.errors import UserError
+from bench.core.origin import origin
 from bench.evaluation import records
 from bench.runs.pack import unpack
 from bench.runs.run import Run, find, sound
@@ -79,7 +80,7 @@ def _purpose(run: Run) -> str:
     Weights and models from elsewhere are told apart by what they are.
     """
     seed = run.read_identity().get("training.seed")
-    return json.dumps([run.method, seed, run.origin, run.settings], sort_keys=True)
+    return json.dumps([run.method, seed, origin(run), run.settings], sort_keys=True)
 
 
 def _equal(one: Run, other: Run) -> bool:

@@ -13,6 +13,7 @@ import pytest
 from bench import registry
 from bench.config import override
 from bench.core import plugins
+from bench.core.files import read_json
 from bench.presets import preset
 from bench.registry import find
 from bench.runs import identity
@@ -21,13 +22,14 @@ from tests.bench.conftest import Run
 
 PLUGIN = """
 from bench.registry import TrainedNetwork, register
+from shallow_network import Shallow
 
 register(
     TrainedNetwork(
         name="shallow",
         family="baseline",
         summary="one convolution",
-        network="shallow_network:Shallow",
+        network=Shallow,
         parameters=lambda model: 9 * 4 * 3 + 3,
     )
 )
@@ -100,6 +102,13 @@ def test_a_plugin_is_trained_and_a_changed_one_asks_for_another_run(
     forget()
     with caplog.at_level(logging.INFO, "bench"):
         assert run(*words)[0] == 0 and "is finished; skipped" in caplog.text
+    forget()
+    exported = tmp_path / "exported"
+    made = ["--run", tmp_path / "runs" / "shallow-quick-seed0", "--plugin", plugin]
+    assert run("export", *made, "--to", exported)[0] == 0
+    card = (exported / "README.md").read_text()
+    assert f" --plugin {plugin.name} " in card and f"\nimport {plugin.stem}  # defines" in card
+    assert read_json(exported / "config.json")["network"] == "shallow_network:Shallow"
     forget()
     plugin.with_name("shallow_parts.py").write_text("KERNEL = 3 + 0\n")
     code, _, err = run(*words)
