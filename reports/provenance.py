@@ -16,7 +16,7 @@ from bench import presets
 from bench.config import from_dict
 from bench.core.files import read_json
 from bench.core.names import source_name
-from bench.core.origin import foreign, origin
+from bench.core.origin import model_file, origin
 from bench.core.run_folder import RunFolder
 from reports.analysis.summary import INTERVALS
 
@@ -208,7 +208,7 @@ def _weights(run: RunFolder) -> str:
 
 def _model(run: RunFolder) -> str:
     """Return a sentence on a model that was not trained here: digest of its file, convention."""
-    return f" Its model was not trained here: {foreign(run)}." if foreign(run) else ""
+    return f" Its model was not trained here: {model_file(run)}." if model_file(run) else ""
 
 
 def _outputs(run: RunFolder) -> str:

@@ -30,6 +30,7 @@ def add_options(parser: Parser) -> None:
     help = "port of the page's address (default: 8765)"
     parser.add_argument("--port", type=whole_number(1024, 65_535), default=8765, help=help)
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
+    options.add_plugin(parser)
     options.add_device(parser)
 
 

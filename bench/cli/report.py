@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from bench.cli import options, pictures, sweep_report
 from bench.cli.arguments import Parser
 from bench.core.errors import UserError
-from bench.core.origin import foreign
 
 if TYPE_CHECKING:
     from bench.runs.run import Run
@@ -104,14 +103,21 @@ def _to_fill(runs: Sequence[Run]) -> list[Run]:
     """Return a run of each method, which stands for all seeds; it must have its weights.
 
     It is the first that holds weights of its own, else the first. Outputs from a folder fill
-    nothing else, and a run does not know where a model's file lies.
+    nothing else, and a run does not hold the file of a model: who they are is told.
     """
+    from bench.core.origin import model_file
+    from bench.runs.experiment import load_run
     from bench.runs.weights import file_of
 
     of_method: dict[str, list[Run]] = {}
+    elsewhere = [run for run in runs if run.outputs or model_file(run)]
     for run in runs:
-        if not (run.outputs or foreign(run)):
+        if run not in elsewhere:
+            load_run(run)  # a method that is not known here is told before the report is made
             of_method.setdefault(run.method, []).append(run)
+    if elsewhere:
+        names = ", ".join(sorted({run.method for run in elsewhere}))
+        print(f"object removal leaves out what was made elsewhere: {names}", file=sys.stderr)
     chosen = [next((r for r in own if r.weights.exists()), own[0]) for own in of_method.values()]
     for run in chosen:
         if run.trained and not file_of(run).exists():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.core.run_folder import RunFolder
 
 
-def foreign(run: RunFolder) -> str:
+def model_file(run: RunFolder) -> str:
     """Return the origin of a model that was not trained here; empty for the suite's methods.
 
     It is the digest of the model's file with its convention, or a program's command.
@@ -22,4 +22,4 @@ def origin(run: RunFolder) -> str:
     """
     identity = run.read_identity()
     weights = "" if "training images" in identity else str(identity.get("weights", ""))
-    return weights or foreign(run) or str(run.outputs.get("command", ""))
+    return weights or model_file(run) or str(run.outputs.get("command", ""))

@@ -19,7 +19,7 @@ from bench.core import device, sums
 from bench.core.errors import UserError
 from bench.core.files import read_json, remove, write_json
 from bench.core.heartbeat import Heartbeat
-from bench.core.origin import foreign
+from bench.core.origin import model_file
 from bench.core.references import resolve
 from bench.core.run_folder import RunFolder
 from bench.data.inputs import Inputs
@@ -252,9 +252,9 @@ def load_run(run: Run) -> tuple[Method, Config]:
 
 def _unknown(run: Run) -> str:
     """Return why this process does not know the method of a run, and how to name it."""
-    if foreign(run):
+    if model_file(run):
         return (
-            f"{run.method} is of a model that was not trained here ({foreign(run)}); name that by "
+            f"{run.method} is of a model that was not trained here ({model_file(run)}); name that by "
             "--baseline KIND:FILE"
         )
     return f"unknown method '{run.method}'; that of a plug-in needs --plugin FILE.py"

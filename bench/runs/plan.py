@@ -107,7 +107,7 @@ def _changed_measurement(run: Run, identity: Identity) -> dict[str, str]:
 
 def _another(changed: Mapping[str, str]) -> str:
     """Return how to make another run; two models of one name would be taken for one method."""
-    if ", " in changed.get("code", ""):  # a model's file, see `bench.core.origin`
+    if ", " in changed.get("code", ""):  # a model's file, see `bench.core.origin.model_file`
         return "tell two models apart by :name=NAME behind the file"
     return "--name to make another"
 

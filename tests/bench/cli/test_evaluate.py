@@ -7,6 +7,8 @@ import pytest
 
 import bench
 from bench.cli.parser import main
+from bench.core.files import write_json
+from bench.runs.run import Run as RunOf
 from tests.bench.conftest import Run
 from tests.conftest import TINY
 
@@ -83,6 +85,19 @@ def test_a_report_joins_data_sets_and_removes_an_object(
     assert "## sample, 64 px, masks strokes, 4 pairs (settings " in out
     filled = {path.name for path in (tmp_path / "report" / "removal").iterdir()}
     assert {"forward.png", "mean-colour.png"} <= filled
+
+
+def test_object_removal_leaves_out_models_whose_file_a_run_does_not_hold(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from bench.cli.report import _to_fill
+
+    own, model = (RunOf(tmp_path / name) for name in ("forward-quick-seed0", "model"))
+    for copy in (own, model):
+        shutil.copytree(runs / "forward-quick-seed0", copy.path)
+    write_json(model.identity, {"method": "model", "code": "c, onnx d", "test pairs": "p"})
+    assert _to_fill([model, own]) == [own]
+    assert "leaves out what was made elsewhere: model" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ def test_a_wrong_start_is_one_line(run: Run, tmp_path: Path) -> None:
     assert code == 2 and err == f"error: no folder {tmp_path / 'absent'}; give one of runs, or " \
         "leave --runs out\n"  # fmt: skip
     assert run("paint", "--port", "80")[0] == 2
+    code, _, err = run("paint", "--plugin", tmp_path / "absent.py")  # what its runs may need
+    assert code == 2 and err.endswith("absent.py: no such file\n")
 
 
 @pytest.mark.parametrize("words", [[], ["--open"]])
