@@ -252,9 +252,9 @@ def load_run(run: Run) -> tuple[Method, Config]:
 
 def _unknown(run: Run) -> str:
     """Return why this process does not know the method of a run, and how to name it."""
-    if model_file(run):
+    if model := model_file(run):
         return (
-            f"{run.method} is of a model that was not trained here ({model_file(run)}); name that by "
+            f"{run.method} is of a model that was not trained here ({model}); name that by "
             "--baseline KIND:FILE"
         )
     return f"unknown method '{run.method}'; that of a plug-in needs --plugin FILE.py"

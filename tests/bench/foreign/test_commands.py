@@ -74,7 +74,11 @@ def test_a_model_file_is_run_skipped_and_known_again_when_it_changed(
     assert code == 2 and "finished run with other settings: code: " in err
     registry.REGISTRY._items.pop("grey")  # as in a process that was given no file
     code, _, err = run("evaluate", "--run", made.path, "--out", root)
-    assert code == 2 and "'grey' is a model from elsewhere" in err and "by --baseline" in err
+    assert (
+        code == 2
+        and "grey is of a model that was not trained here" in err
+        and "by --baseline" in err
+    )
 
 
 @pytest.mark.slow
