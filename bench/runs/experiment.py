@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -23,6 +23,7 @@ from bench.core.origin import model_file
 from bench.core.references import resolve
 from bench.core.run_folder import RunFolder
 from bench.data.inputs import Inputs
+from bench.foreign.method import Foreign
 from bench.networks import weights
 from bench.registry import Algorithm, GivenOutputs, ImportedWeights, Method, TrainedNetwork
 from bench.runs.case import Case
@@ -230,8 +231,7 @@ def load_run(run: Run) -> tuple[Method, Config]:
     """Return the method and the config of a run, whose files must be as they were written.
 
     Its `--cache` and `--manifest` are left out: they may be gone, or on another machine. The run
-    has its own copy of the manifest, which `own_pairs` names. Code that has changed since the run
-    was made is warned of.
+    has its own copy of the manifest, which `own_pairs` names.
     """
     run.require()
     run.check(DESCRIPTION.__contains__)
@@ -248,7 +248,8 @@ def load_run(run: Run) -> tuple[Method, Config]:
         method = registry.find(run.method)
     except UserError as error:
         raise UserError(f"{run.path}: {_unknown(run)}") from error
-    _compare_code(run, str(run.read_identity().get("code", "")), method_code(method, config))
+    if model_file(run) != (method.origin if isinstance(method, Foreign) else ""):
+        raise UserError(f"{run.path}: another method is called {run.method} here; {_unknown(run)}")
     return method, override(config, {"cache": "", "manifest": ""})
 
 
@@ -260,21 +261,6 @@ def _unknown(run: Run) -> str:
             "--baseline KIND:FILE"
         )
     return f"unknown method '{run.method}'; that of a plug-in needs --plugin FILE.py"
-
-
-@cache
-def _compare_code(run: Run, before: str, now: str) -> None:
-    """Warn, once a process, if the code of a run's method is not what it was.
-
-    A method that only has the name of the run's, from another file, is a `UserError`.
-    """
-    if before.partition(", ")[2] != now.partition(", ")[2]:
-        raise UserError(f"{run.path}: another method is called {run.method} here; {_unknown(run)}")
-    if before != now:
-        log.warning(
-            "%s: the code of %s has changed since (%s -> %s); what it fills may have, too",
-            run.path, run.method, before, now,
-        )  # fmt: skip
 
 
 def own_pairs(run: Run, asked: Collection[str]) -> dict[str, str]:
