@@ -236,9 +236,12 @@ def load_run(run: Run) -> tuple[Method, Config]:
     run.require()
     run.check(DESCRIPTION.__contains__)
     if run.outputs:
+        again = "`evaluate --outputs` with the same folder"
+        if command := run.outputs.get("command"):
+            again = f"the command by --baseline ({command})"
         raise UserError(
-            f"{run.path} has outputs from a folder and no network; `evaluate --outputs` with the "
-            "same folder makes its pictures again"
+            f"{run.path} has outputs from elsewhere and no network; {again} makes its pictures "
+            "again"
         )
     try:
         config = from_dict(read_json(run.config))

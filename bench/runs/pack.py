@@ -109,7 +109,7 @@ def _check_run(run: Run, weights: bool) -> None:
     if run.lacks_pictures():
         raise UserError(
             f"pictures of {run.path} are missing or damaged; `python -m bench report --out "
-            f"{run.path.parent}` makes them again"
+            f"{run.path.parent}`, or the command that made the run, makes them again"
         )
 
 

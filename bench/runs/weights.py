@@ -65,7 +65,9 @@ def file_of(run: RunFolder) -> Path:
     for place in places:
         if place.is_file() and weights.file_hash(place) == digest:
             return place
+    others = [str(place) for place in places if place.is_file()]
+    what = f"; there are others in {' and '.join(others)}" if others else ""
     raise UserError(
         f"{run.path} holds no copy of its weights, and those of {name or file} with the digest "
-        f"{digest} are gone"
+        f"{digest} are gone{what}"
     )

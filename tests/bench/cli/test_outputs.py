@@ -234,7 +234,7 @@ def test_a_run_of_outputs_fills_nothing_else(run: Run, evaluate: Evaluate, tmp_p
     image, mask = picture(tmp_path / "i.png", 40, 40), hole(tmp_path / "m.png", 40, 40)
     words = ["--image", image, "--mask", mask]
     code, _, err = run("inpaint", "--run", given.path, *words, "--out", tmp_path / "o.png")
-    assert code == 2 and "has outputs from a folder and no network" in err
+    assert code == 2 and "has outputs from elsewhere and no network; `evaluate --outputs`" in err
     # A report fills the picture by all other runs.
     telea = ["run", "--baseline", "telea", *DATA, "--pairs", 2, "--out", tmp_path / "runs"]
     assert run(*telea)[0] == 0

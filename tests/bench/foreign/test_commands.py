@@ -111,12 +111,18 @@ def test_two_files_of_one_name_are_no_one_method(
     assert code == 2 and "another method is called grey; choose a name by :name=NAME" in err
 
 
-def test_a_model_file_fills_a_picture(run: Run, grey: str, tmp_path: Path) -> None:
+def test_a_model_file_fills_a_picture(
+    run: Run, root: Path, grey: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     mask = save_picture(tmp_path)
     words = ["--image", tmp_path / "i.png", "--mask", tmp_path / "m.png", "--out"]
     code, _, err = run("inpaint", "--baseline", grey, *words, tmp_path / "o.png")
     filled = np.asarray(Image.open(tmp_path / "o.png"))
     assert code == 0 and (filled[mask > 0] == 128).all() and (filled[mask == 0] == 200).all(), err
+    assert run("run", "--baseline", grey, *DATA, "--out", root)[0] == 0
+    with caplog.at_level(logging.WARNING, "bench"):  # no training was too short: there was none
+        assert run("inpaint", "--run", root / "grey-quick", *words, tmp_path / "p.png")[0] == 0
+    assert not caplog.text and (np.asarray(Image.open(tmp_path / "p.png")) == filled).all()
 
 
 def test_a_wrong_convention_is_refused_before_anything_is_written(

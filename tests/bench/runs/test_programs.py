@@ -103,6 +103,8 @@ def test_a_program_has_the_numbers_of_the_algorithm_that_it_carries_out(
     with caplog.at_level(logging.INFO, "bench"):
         assert run(*words)[0] == 0 and "is finished; skipped" in caplog.text
     assert not (place(root) / "stdout.log").exists()  # and the program did not start
+    code, _, err = run("evaluate", "--run", made.path, "--out", root)
+    assert code == 2 and "no network; the command by --baseline (" in err
 
 
 @pytest.mark.slow
