@@ -42,11 +42,13 @@ def _ssim(x: Tensor, y: Tensor) -> Tensor:
 
     # Values are centred: E[x²] - E[x]² would lose many digits in float32 around a mean of 127.
     centre = RANGE / 2
-    # The planes are channels, which lie next to each other in memory: no loop below has a gap.
-    x, y = ((z[None] - centre).contiguous(memory_format=torch.channels_last) for z in (x, y))
-    both = torch.cat([x, y, (x * x).addcmul_(y, y), x * y])
+    # The planes are channels, which lie next to each other in memory: no loop below has a gap. In
+    # place wherever it can be: the passes over memory are what takes the time.
+    both = torch.empty((4, *x.shape), device=x.device, memory_format=torch.channels_last)
+    x, y = both[0].copy_(x).sub_(centre), both[1].copy_(y).sub_(centre)
+    torch.mul(x, x, out=both[2]).addcmul_(y, y)
+    torch.mul(x, y, out=both[3])
     mean_x, mean_y, squares, product = _blur(both).split(1)
-    # In place from here on: the passes over memory are what takes the time.
     covariance = product.sub_(mean_x * mean_y)
     variances = squares.sub_((mean_x * mean_x).addcmul_(mean_y, mean_y))
     # Variances do not change with the centre, but the luminance needs the means themselves.
