@@ -1,4 +1,4 @@
-"""Where the missing runs of a sweep stand in its report."""
+"""Missing runs of a sweep stand in its report."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What sweeps survive on a real Slurm; the script `run` starts it."""
+"""Sweeps on a real Slurm, and what they survive; the script `run` starts it."""
 
 from __future__ import annotations
 

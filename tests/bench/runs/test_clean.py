@@ -1,4 +1,4 @@
-"""What can go from a folder of runs: never anything of a run in work, nor what others use."""
+"""Cleaning takes nothing of a run in work, and nothing that others use."""
 
 import shutil
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a TOML file may say of a run or a sweep."""
+"""A TOML file describes a run or a sweep, and its mistakes are told."""
 
 from pathlib import Path
 
