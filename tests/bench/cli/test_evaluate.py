@@ -68,6 +68,15 @@ def test_one_that_fails_stops_no_other(run: Run, runs: Path, tmp_path: Path) -> 
     assert len(evaluations(tmp_path)) == 1
 
 
+def test_a_folder_that_is_no_run_is_refused_before_another_is_measured(
+    run: Run, runs: Path, tmp_path: Path
+) -> None:
+    words = ["evaluate", "--run", runs / "forward-quick-seed0", tmp_path / "nothing", *PAIRS]
+    code, _, err = run(*words, "--out", tmp_path)
+    assert code == 2 and "nothing is not a run; give a folder" in err
+    assert not evaluations(tmp_path)
+
+
 @pytest.mark.slow
 def test_a_report_joins_data_sets_and_removes_an_object(
     run: Run, runs: Path, tmp_path: Path
@@ -114,7 +123,6 @@ def test_object_removal_leaves_out_models_whose_file_a_run_does_not_hold(
         (["--run", "a", "--width", "8"], "--width has no effect with --run"),
         (["--run", "a", "--margins", "x"], "margins"),
         (["--variant", "full", "--weights", "none.pth"], "no weights file none.pth"),
-        (["--run", "a"], "a is not a run; give a folder"),
         (["--run", "a", "--lossy"], "--lossy has no effect without --outputs"),
     ],
 )
