@@ -178,4 +178,9 @@ def _title_columns(axes: list[list[Axes]], titles: Sequence[str]) -> None:
 
 def _save(figure: Figure, path: Path) -> None:
     with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=140, bbox_inches="tight")  # pictures need not be square
+        figure.savefig(
+            temporary,
+            dpi=140,
+            bbox_inches="tight",  # pictures need not be square
+            pil_kwargs={"compress_level": 3},  # photographs: 12 % more bytes than 6, half the time
+        )
