@@ -105,8 +105,10 @@ class Learner(ABC):
         """
         rank, world = self.accelerator.process_index, self.accelerator.num_processes
         stream = torch_rng(self.seed, "gradient penalty", *draw)
-        drawn = torch.rand(world * len(image), 1, 1, 1, generator=stream)
-        return drawn[rank::world].to(image.device)
+        drawn = torch.rand(world * len(image), 1, 1, 1, generator=stream)[rank::world]
+        if image.is_cuda:  # From pageable memory a copy waits for all work of the device.
+            drawn = drawn.contiguous().pin_memory()
+        return drawn.to(image.device, non_blocking=True)
 
     def bare(self, network: nn.Module) -> nn.Module:
         """Return a prepared network, frozen, and without the sum of its gradients over processes.
