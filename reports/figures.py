@@ -18,7 +18,6 @@ from reports.pictures import Picture, read_picture
 
 SIDE, TEXT = 1.75, 0.3
 """Side of a picture, and height of the text below or above it, in inches."""
-"""Rule by which `worst_pairs` chooses."""
 SHEET_COLUMNS = 8
 """Most pictures in a row of a contact sheet."""
 Shown = tuple[Picture, str]
