@@ -132,17 +132,6 @@ def add_method(parser: argparse._ActionsContainer, condition: str = "") -> None:
         parser.add_argument(f"--{family}", metavar="NAME", help=help)
 
 
-def add_weights(parser: Parser) -> None:
-    """Add the options that name trained weights: a run, or a method and a file."""
-    parser.add_argument("--run", type=Path, help="folder of a trained run")
-    add_method(parser.add_mutually_exclusive_group(), "without --run: ")
-    parser.add_argument(
-        "--weights",
-        type=Path,
-        help="weights file (safetensors or torch); with --run: of one of its checkpoints",
-    )
-
-
 def add_picture(parser: Parser, required: bool) -> None:
     """Add the options that name a picture to fill."""
     pictures, masks = ", or a folder of pictures", ", or a folder of masks named like the pictures"
