@@ -123,12 +123,12 @@ def add_device(parser: Parser) -> None:
     parser.add_argument("--device", choices=("auto", "cpu"), default="auto", help="where to run")
 
 
-def add_method(parser: argparse._ActionsContainer, condition: str = "") -> None:
-    """Add an option for each family of methods; `condition` says when it is for."""
+def add_method(parser: argparse._ActionsContainer) -> None:
+    """Add an option for each family of methods."""
     models = ", or onnx:FILE, torchscript:FILE or command:WORDS (see bench/foreign/README.md)"
     for family in get_args(Family):
         more = models if family == "baseline" else ""
-        help = f"{condition}name of the {family} (see list){more}"
+        help = f"name of the {family} (see list){more}"
         parser.add_argument(f"--{family}", metavar="NAME", help=help)
 
 
