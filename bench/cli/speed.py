@@ -1,4 +1,4 @@
-"""Time training, inference, compiled, evaluation, data and reports on this machine."""
+"""Time training, filling, evaluation, data, start-up and reports on this machine."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from bench.core.errors import unknown
 if TYPE_CHECKING:
     from bench.profiling.timing import Row
 
+SECTIONS = ("training", "inference", "compiled", "evaluation", "data", "start", "reports")
 COLUMNS = ("time", "images/s", "GFLOP", "share", "x plain", "x released")
 """Columns after the name; the last is there where the released code is."""
 EXAMPLES = """examples:
@@ -35,10 +36,9 @@ def add_options(parser: Parser) -> None:
         "--only",
         nargs="+",
         metavar="SECTION",
-        help="sections: training, inference, evaluation, data, start, reports (default: all)",
+        help=f"sections: {', '.join(SECTIONS)} (default: all)",
     )
     options.add_plugin(parser)
-
     parser.add_argument(
         "--released",
         type=Path,
@@ -58,12 +58,12 @@ def execute(args: argparse.Namespace) -> int:
 
     if args.released:
         released.check(args.released)
+    asked = [name for word in args.only or SECTIONS for name in word.split(",") if name]
+    for name in asked:
+        if name not in SECTIONS:
+            raise unknown("section", name, SECTIONS)
     sections = speed.sections(args.released)
     sections["reports"] = partial(report_speed.reports, ablation)
-    asked = [name for word in args.only or sections for name in word.split(",") if name]
-    for name in asked:
-        if name not in sections:
-            raise unknown("section", name, sections)
     print(f"{speed.machine()}; medians of {args.repeats}")
     for name in asked:
         rows = [_cells(row, speed.share(row)) for row in sections[name](args.repeats)]

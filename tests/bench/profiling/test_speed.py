@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from bench.cli.parser import main
+from bench.cli.speed import SECTIONS
 from bench.config import override
 from bench.core.errors import UserError
 from bench.data.inputs import Inputs
@@ -77,6 +78,10 @@ def test_a_delivery_states_its_share_of_the_wanted_rate(
     assert row.images == 8
     assert row.what.startswith("1 worker, 64 px: ") and row.what.endswith(" ms CPU")
     assert f" {8 / row.seconds / 1500:.0%} of 1,500/s" in row.what
+
+
+def test_the_help_names_every_section() -> None:
+    assert (*speed.sections(), "reports") == SECTIONS
 
 
 def test_another_folder_is_not_the_released_code(tmp_path: Path) -> None:
