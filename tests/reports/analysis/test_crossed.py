@@ -42,13 +42,21 @@ def test_components_equal_mean_squares_by_loops() -> None:
     cells = itertools.product(range(seeds), range(images))
     me = sum((values[s, i] - rows[s] - columns[i] + grand) ** 2 for s, i in cells) / 12
     found = mean_of(values)
-    total = ma + max(mb - me, 0)
+    total = max(ma + max(mb - me, 0), me)
     assert found.mean == pytest.approx(grand)
     assert found.error == pytest.approx(math.sqrt(total / 21))
     assert found.share == pytest.approx(ma / total)
     assert found.of_seed == pytest.approx(max((ma - me) / 7, 0))
     assert found.of_image == pytest.approx(max((mb - me) / 3, 0))
     assert found.of_rest == pytest.approx(me)
+
+
+def test_seeds_that_agree_by_chance_make_no_narrow_interval() -> None:
+    # Differences of mean L1 in a real study: the seeds' means are -0.1776 and -0.1775.
+    values = np.array([[0.368421, -0.425696, -0.475444], [-0.212546, -0.237014, -0.082922]])
+    found = mean_of(values)
+    assert found.error == pytest.approx(math.sqrt(found.of_rest / 6))
+    assert found.share < 1e-6 and found.half > 0.5 and found.p_value() > 0.3
 
 
 def test_tail_is_the_weighted_mean_of_students_tails() -> None:
@@ -138,16 +146,17 @@ def errors(values: list[Values]) -> tuple[float, float]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("images", [20, 60, 200])
-@pytest.mark.parametrize("seeds", [1, 3, 5])
-def test_false_verdicts_stay_below_six_percent_and_intervals_cover(seeds: int, images: int) -> None:
+@pytest.mark.parametrize("seeds", [1, 2, 3, 5])
+def test_false_verdicts_stay_rare_and_intervals_cover(seeds: int, images: int) -> None:
     for scatter in SCATTER:
         # One seed's verdict is about its training: there its effect is part of the true mean.
         of_seed, *rest = scatter
         of_seed = of_seed if seeds > 1 else 0.0
         values = [sample(seeds, images, of_seed, *rest, stream) for stream in range(TRIALS)]
         rejected, covered = errors(values)
-        assert rejected < 0.06, scatter
-        assert 0.93 < covered < 0.97, scatter
+        most = 0.09 if seeds == 2 else 0.06
+        assert rejected < most, scatter
+        assert 1 - most < covered < 0.985, scatter
 
 
 @pytest.mark.slow
