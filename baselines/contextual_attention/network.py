@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from baselines.contextual_attention import table
 from baselines.contextual_attention.attention import contextual_attention
 from bench.config import Model
+from bench.networks.convolution import PenalisedConv2d
 from bench.networks.holes import crop_at_hole
 from bench.networks.layer_table import Conv
 from bench.networks.layers import crop_to, pad_to_multiple
@@ -112,6 +113,6 @@ def _to_picture(table: Sequence[Conv]) -> nn.Sequential:
 def _critic(channels: Sequence[int], size: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise([3, *channels]):
-        layers += [nn.Conv2d(inputs, outputs, 5, 2, 2), nn.LeakyReLU(0.2)]
+        layers += [PenalisedConv2d(inputs, outputs, 5, 2, 2), nn.LeakyReLU(0.2)]
     left = size // 2 ** len(channels)
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels[-1] * left**2, 1))

@@ -7,6 +7,8 @@ import itertools
 import torch
 from torch import Tensor, nn
 
+from bench.networks.convolution import PenalisedConv2d
+
 LAYERS = 6
 """Number of layers in each column; each has stride 2."""
 
@@ -24,7 +26,7 @@ class TwoColumnCritic(nn.Module):
         channels = [3, *(width * 2 ** min(level, 3) for level in range(LAYERS))]
         self.known = _column(channels)
         self.hole = _column(channels)
-        self.last = nn.Conv2d(2 * channels[-1], 1, size // 2**LAYERS)
+        self.last = PenalisedConv2d(2 * channels[-1], 1, size // 2**LAYERS)
         self.end = nn.Sigmoid() if end == "sigmoid" else nn.Identity()
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
@@ -37,7 +39,7 @@ class TwoColumnCritic(nn.Module):
 def _column(channels: list[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(channels):
-        layers.append(nn.Conv2d(inputs, outputs, 4, 2, 1))
+        layers.append(PenalisedConv2d(inputs, outputs, 4, 2, 1))
         if layers[1:]:  # Table 3 has no norm after the first layer.
             layers.append(nn.BatchNorm2d(outputs))
         layers.append(nn.LeakyReLU(0.2))
