@@ -91,10 +91,8 @@ class CommonLearner(Learner):
         `number` is the number of the step, which seeds the points of the gradient penalty.
         """
         critic.requires_grad_(True)  # `bare` froze it in the last step of the generator.
-        # One autocast around all three passes, so that weights become bf16 once and not thrice.
-        with self.accelerator.autocast():
-            real, fake = critic(image, mask), critic(output, mask)
-            penalty = losses.gradient_penalty(critic, image, output, mask, self.mix(image, number))
+        real, fake = critic(image, mask), critic(output, mask)
+        penalty = losses.gradient_penalty(critic, image, output, mask, self.mix(image, number))
         loss = losses.critic_loss(real, fake)
         self.descend(self.critic_optimizer, loss + self.objective.gradient_penalty * penalty)
         return detached(
