@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from bench.core.bounds import Bounds
@@ -51,6 +53,23 @@ class Parser(argparse.ArgumentParser):
     def format_full_help(self) -> str:
         """Return the help of all options."""
         return super().format_help()
+
+    def refuse_repeated(self, words: Sequence[str]) -> None:
+        """Raise a `UserError` for an option that names one thing and stands there twice.
+
+        Who types two names may expect both. Of numbers and choices the last one counts.
+        """
+        of_names = [
+            flag
+            for action in self._actions
+            if isinstance(action, argparse._StoreAction) and action.nargs is None
+            if action.choices is None and action.type in (None, str, Path)
+            for flag in action.option_strings
+        ]
+        typed = Counter(word.partition("=")[0] for word in words)
+        for flag in of_names:
+            if typed[flag] > 1:
+                self.error(f"{flag} is given {typed[flag]} times; give it once")
 
     def error(self, message: str) -> NoReturn:
         """Raise a `UserError` instead of printing the usage and leaving."""

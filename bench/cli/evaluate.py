@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """examples:
   python -m bench evaluate --run runs/*-seed0 --test-images folder:PHOTOS
-  python -m bench evaluate --baseline patchmatch --test-images folder:PHOTOS
+  python -m bench evaluate --baseline patchmatch telea --test-images folder:PHOTOS
   python -m bench evaluate --variant released --weights FILE --size 256 --resize 350
   python -m bench evaluate --outputs FOLDER --name lama --manifest pairs/pairs.json
 
@@ -40,20 +40,11 @@ WITHOUT_OUTPUTS = ("run", "variant", "baseline", "weights")
 def add_options(parser: Parser) -> None:
     """Add what is to be measured, and the parts of the config that concern a measurement."""
     parser.usage = (
-        "%(prog)s (--run DIR ... | --baseline NAME | --weights FILE ... | --outputs DIR --name "
-        "NAME) [options]"
+        "%(prog)s (--run DIR ... | --baseline NAME ... | --variant NAME --weights FILE | "
+        "--outputs DIR --name NAME) [options]"
     )
     parser.epilog = EXAMPLES
-    parser.add_argument(
-        "--run",
-        type=Path,
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="DIR",
-        help="folders of finished runs; may be given several times",
-    )
-    options.add_method(parser.add_mutually_exclusive_group())
+    options.add_methods(parser)
     parser.add_argument(
         "--weights",
         type=Path,
@@ -106,8 +97,7 @@ def _works(args: argparse.Namespace) -> dict[str, Callable[[], None]]:
     works: dict[str, Callable[[], None]] = {
         str(folder): partial(_print, args, partial(_of_run, args, folder)) for folder in args.run
     }
-    method = methods.chosen(args)
-    if method is not None:
+    for method in methods.all_chosen(args):
         _check_weights(method, args)
         works[method.name] = partial(_print, args, partial(_of_method, args, method))
     if not works:

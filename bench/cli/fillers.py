@@ -56,18 +56,8 @@ class Source(NamedTuple):
 
 
 def add_options(parser: Parser) -> None:
-    """Add the options that name the methods; each may be given several times."""
-    parser.add_argument(
-        "--run", type=Path, action="append", default=[], help="folder of a trained run; repeatable"
-    )
-    for family in get_args(Family):
-        parser.add_argument(
-            f"--{family}",
-            metavar="NAME",
-            action="append",
-            default=[],
-            help=f"name of a {family} that needs no weights, or with --weights; repeatable",
-        )
+    """Add the options that name the methods, and the weights of one."""
+    options.add_methods(parser)
     parser.add_argument(
         "--weights",
         type=Path,

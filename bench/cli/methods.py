@@ -23,6 +23,11 @@ def chosen(args: argparse.Namespace) -> Method | None:
     return None
 
 
+def all_chosen(args: argparse.Namespace) -> list[Method]:
+    """Return the methods of a --variant and a --baseline that take several names."""
+    return [find(name, family) for family in get_args(Family) for name in getattr(args, family)]
+
+
 def runnable(method: Method) -> Method:
     """Return the method; a `UserError` if it is measured only with weights from elsewhere."""
     if isinstance(method, ImportedWeights):

@@ -20,6 +20,11 @@ FIRST = (
     "--launcher", "--dry-run",
 )  # fmt: skip
 """The options that people use first: those that the short help of a command shows."""
+MODELS: dict[Family, str] = {
+    "variant": "",
+    "baseline": ", or onnx:FILE, torchscript:FILE or command:WORDS (see bench/foreign/README.md)",
+}
+"""Forms that the name of a method may have too, by its family."""
 
 
 def add_config(parser: Parser, only: Sequence[str] | None = None) -> None:
@@ -124,12 +129,33 @@ def add_device(parser: Parser) -> None:
 
 
 def add_method(parser: argparse._ActionsContainer) -> None:
-    """Add an option for each family of methods."""
-    models = ", or onnx:FILE, torchscript:FILE or command:WORDS (see bench/foreign/README.md)"
+    """Add an option for each family of methods, of which one names the method."""
     for family in get_args(Family):
-        more = models if family == "baseline" else ""
-        help = f"name of the {family} (see list){more}"
+        help = f"name of the {family} (see list){MODELS[family]}"
         parser.add_argument(f"--{family}", metavar="NAME", help=help)
+
+
+def add_methods(parser: Parser) -> None:
+    """Add the options that name runs, and methods of each family, as many as one likes."""
+    parser.add_argument(
+        "--run",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
+        help="folders of finished runs; may be given several times",
+    )
+    for family in get_args(Family):
+        parser.add_argument(
+            f"--{family}",
+            nargs="+",
+            action="extend",
+            default=[],
+            metavar="NAME",
+            help=f"names of {family}s that need no weights, or one with --weights"
+            f"{MODELS[family]}; may be given several times",
+        )
 
 
 def add_picture(parser: Parser, required: bool) -> None:

@@ -26,7 +26,7 @@ def add_options(parser: Parser) -> None:
     """Add the runs to choose from, the port and the device."""
     parser.epilog = EXAMPLES
     help = "folders of runs, or runs themselves (default: runs, if it is there)"
-    parser.add_argument("--runs", type=Path, nargs="+", metavar="DIR", help=help)
+    parser.add_argument("--runs", type=Path, nargs="+", action="extend", metavar="DIR", help=help)
     help = "port of the page's address (default: 8765)"
     parser.add_argument("--port", type=whole_number(1024, 65_535), default=8765, help=help)
     parser.add_argument("--open", action="store_true", help="open the page in the browser")

@@ -187,6 +187,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     if argv and not argv[0].startswith("-") and argv[0] not in parsers:
         raise unknown("command", argv[0], parsers)
     args, extra = parser.parse_known_args(argv)
+    args.parser.refuse_repeated(argv)
     found, typed = config_file.described(args), options.given(args)
     if found:
         command, *rest = argv

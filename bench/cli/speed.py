@@ -35,6 +35,7 @@ def add_options(parser: Parser) -> None:
     parser.add_argument(
         "--only",
         nargs="+",
+        action="extend",
         metavar="SECTION",
         help=f"sections: {', '.join(SECTIONS)} (default: all)",
     )

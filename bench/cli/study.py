@@ -21,7 +21,7 @@ def add_options(parser: Parser) -> None:
         "--runs",
         type=Path,
         nargs="+",
-        default=[Path("runs")],
+        action="extend",
         help="folders of runs, or runs themselves (default: runs)",
     )
     make_options.add_argument("--methods", help="comma-separated; default: all with pictures")
@@ -43,8 +43,14 @@ def add_options(parser: Parser) -> None:
     summary = "Count the voters' files: share of the votes per method, with intervals"
     count_options = actions.add_parser("count", help=summary, description=summary)
     count_options.set_defaults(execute=count, parser=count_options)
-    count_options.add_argument("--ballots", type=Path, nargs="+", required=True,
-                              help="the voters' files, or a folder of them")  # fmt: skip
+    count_options.add_argument(
+        "--ballots",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=True,
+        help="the voters' files, or a folder of them",
+    )
     count_options.add_argument("--key", type=Path, default=Path("runs/study/key.json"),
                               help="the page's key (default: runs/study/key.json)")  # fmt: skip
 
@@ -59,11 +65,12 @@ def make(args: argparse.Namespace) -> int:
     from bench.runs.run import Run, find, sound
     from reports.study.make import make as make_study
 
-    finished, damaged = sound(run for folder in args.runs for run in find(folder) or [Run(folder)])
+    folders = args.runs or [Path("runs")]
+    finished, damaged = sound(run for folder in folders for run in find(folder) or [Run(folder)])
     if damaged:
         raise UserError("; ".join(damaged))
     if not finished:
-        looked = ", ".join(map(str, args.runs))
+        looked = ", ".join(map(str, folders))
         raise UserError(f"no finished run in {looked}; make one with `python -m bench run`")
     for run in finished:
         if run.lacks_pictures():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench.cli.parser import main
+from bench.cli.parser import build_parser, main
 from bench.core.files import write_json
 from bench.runs.run import Run as RunOf
 from tests.bench.conftest import Run
@@ -66,6 +66,15 @@ def test_one_that_fails_stops_no_other(run: Run, runs: Path, tmp_path: Path) -> 
     told = [line for line in err.splitlines() if line.startswith("error: ")]
     assert len(told) == 1 and "config.json" in told[0] and told[0].count(str(damaged)) == 1
     assert len(evaluations(tmp_path)) == 1
+
+
+def test_every_method_that_is_named_is_measured() -> None:
+    from bench.cli.evaluate import _works
+
+    args = build_parser()[0].parse_args(
+        ["evaluate", "--baseline", "telea", "--baseline", "mean-colour", "biharmonic"]
+    )
+    assert list(_works(args)) == ["telea", "mean-colour", "biharmonic"]
 
 
 def test_a_folder_that_is_no_run_is_refused_before_another_is_measured(

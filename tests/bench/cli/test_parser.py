@@ -108,6 +108,51 @@ def test_help_shows_what_people_use_first(command: str, capsys: pytest.CaptureFi
     assert "--lpips-weights" in whole and "--lpips-weights" not in short
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run --variant full --variant=forward",
+        "ablate --seeds 0 --seeds 1",
+        "compare --methods full --methods telea",
+        "ablate --images a --images b",
+        "evaluate --variant released --weights a --weights b",
+        "study make --methods full --methods telea",
+        "clean --only cache --only failed",
+    ],
+)
+def test_a_name_that_is_typed_twice_is_never_dropped(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(shlex.split(command)) == 2
+    told = capsys.readouterr().err
+    assert "is given 2 times; give it once; see `python -m bench" in told
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("evaluate", "run"),
+        ("evaluate", "baseline"),
+        ("inpaint --image i --mask m --out o", "run"),
+        ("inpaint --image i --mask m --out o", "baseline"),
+        ("study make", "runs"),
+        ("study count", "ballots"),
+        ("paint", "runs"),
+        ("speed", "only"),
+    ],
+)
+def test_names_in_one_option_or_in_several_are_the_same(command: str, option: str) -> None:
+    args = parsed(f"{command} --{option} a b --{option} c")
+    args.parser.refuse_repeated([f"--{option}", "a", "b", f"--{option}", "c"])
+    assert [str(name) for name in getattr(args, option)] == ["a", "b", "c"]
+
+
+def test_the_last_of_two_numbers_counts() -> None:
+    words = "run --variant full --lr 0.5 --lr=0.25"
+    parsed(words).parser.refuse_repeated(words.split())
+    assert given(parsed(words)) == {"lr": 0.25}
+
+
 def test_an_objective_sets_what_no_option_says() -> None:
     usual = config(parsed("run --variant full")).objective
     assert (usual.hole, usual.over_layers) == (1.0, "mean")
