@@ -31,7 +31,8 @@ EXAMPLES = """examples:
 
 Each result is a run like others, runs/METHOD-PRESET-on-IMAGES-PAIRS-seedN, and `report` has a table
 of those on several sets of test pairs. A run is measured on its own, unless an option asks for
-others: --test-images, --test-masks, --pairs, --size and the like, or --manifest.
+others: --test-images, --test-masks, --pairs, --size and the like, or --manifest. One that has these
+numbers already is not measured again.
 """
 WITHOUT_OUTPUTS = ("run", "variant", "baseline", "weights")
 """Options that cannot go with --outputs."""
@@ -95,11 +96,11 @@ def _works(args: argparse.Namespace) -> dict[str, Callable[[], None]]:
     if args.lossy:
         raise UserError("--lossy has no effect without --outputs; leave it out")
     works: dict[str, Callable[[], None]] = {
-        str(folder): partial(_print, args, partial(_of_run, args, folder)) for folder in args.run
+        str(folder): partial(_print_run, args, Run(folder)) for folder in args.run
     }
     for method in methods.all_chosen(args):
         _check_weights(method, args)
-        works[method.name] = partial(_print, args, partial(_of_method, args, method))
+        works[method.name] = partial(_print_method, args, method)
     if not works:
         raise UserError(
             "say what to measure: --run DIR, --baseline NAME, or a method's name and --weights FILE"
@@ -128,27 +129,35 @@ def _check_weights(method: Method, args: argparse.Namespace) -> None:
         raise UserError(f"{method.name} has no weights; leave out --weights")
 
 
-def _of_run(args: argparse.Namespace, folder: Path) -> Case:
+def _print_run(args: argparse.Namespace, run: Run) -> None:
+    """Measure a finished run and print its table, or where the numbers are if it has them."""
     from bench.runs import evaluation
 
     asked = options.given(args) | {"device": args.device}
-    return evaluation.of_run(Run(folder), asked, args.out, args.name, args.weights)
+    case = evaluation.of_run(run, asked, args.out, args.name, args.weights)
+    wanted = args.redo or case.run.path.exists() or (args.cost and not run.cost.exists())
+    if wanted or not evaluation.is_done(case, run):
+        _print(args, case)
+    elif is_first():
+        print(f"{run.path} is measured on these test pairs already; its numbers: {run.records}")
 
 
-def _of_method(args: argparse.Namespace, method: Method) -> Case:
+def _print_method(args: argparse.Namespace, method: Method) -> None:
+    """Measure an algorithm, or a method with the weights of a file, and print its table."""
     from bench.runs import evaluation
 
     config = override(options.config(args), {"device": args.device})
     if args.weights:
-        return evaluation.of_file(method, config, args.weights, args.out, args.name)
-    return evaluation.of_method(method, config, args.out, args.name)
+        case = evaluation.of_file(method, config, args.weights, args.out, args.name)
+    else:
+        case = evaluation.of_method(method, config, args.out, args.name)
+    _print(args, case)
 
 
-def _print(args: argparse.Namespace, case_of: Callable[[], Case]) -> None:
+def _print(args: argparse.Namespace, case: Case) -> None:
     """Measure a case; print its table, and where plot and pictures are."""
     from reports import build
 
-    case = case_of()
     text = make(case, args.redo, args.cost)
     if is_first():
         print(f"\n{text}\n{build.places(case.run)}")

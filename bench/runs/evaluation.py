@@ -16,9 +16,10 @@ from bench.core.names import source_name
 from bench.networks import weights
 from bench.registry import Method
 from bench.runs.case import Case
-from bench.runs.experiment import inputs_of, load_network, load_run, own_pairs
-from bench.runs.identity import method_code, network_code, of_measurement
-from bench.runs.run import Run
+from bench.runs.experiment import inputs_of, load_network, load_run, own_pairs, what_is_measured
+from bench.runs.identity import method_code, network_code, of_measurement, relevant_options
+from bench.runs.measurement import Bench
+from bench.runs.run import Run, of_numbers
 from bench.runs.weights import GivenWeights, file_of
 
 
@@ -43,6 +44,39 @@ def of_run(
     known = {k: v for k, v in identity.items() if not of_measurement(k)}
     given = GivenWeights.of(method, own, {**known, "network code": network_code(method)}, name)
     return _case(given, config, root, _tag_of(name, method, config), tag)
+
+
+def is_done(case: Case, run: Run) -> bool:
+    """Return whether a finished run holds what the case of its evaluation would measure again.
+
+    Then weights, test pairs, metrics, options and code are the same, the numbers are sound, and all
+    pictures that the case asks for were drawn.
+    """
+    if run.progress != "finished" or run.damaged(of_numbers):
+        return False
+    inputs, own = inputs_of(case.config, case.root), run.read_identity()
+    if inputs.test.manifest.hash != own["test pairs"] or not _has_weights(run, case.method):
+        return False
+    bench = Bench.prepare(case.config, inputs)
+    asked = {
+        **what_is_measured(case.config, inputs, bench),
+        **relevant_options(case.method, case.config),
+        **_code(case, own),
+    }
+    return not run.differences(own | asked) and bench.pictured <= run.pictured
+
+
+def _has_weights(run: Run, method: Method) -> bool:
+    """Return whether a method has the weights of a run, or none."""
+    return not isinstance(method, GivenWeights) or method.digest == weights.file_hash(file_of(run))
+
+
+def _code(case: Case, identity: Mapping[str, Any]) -> dict[str, str]:
+    """Return the part of an identity that says what code makes the outputs, as it is now."""
+    method = case.method.source if isinstance(case.method, GivenWeights) else case.method
+    if "network code" in identity:  # of an evaluation, whose training may be older
+        return {"network code": network_code(method)}
+    return {"code": method_code(method, case.config)}
 
 
 def of_file(method: Method, config: Config, file: Path, root: Path, tag: str = "") -> Case:

@@ -156,12 +156,8 @@ class Experiment(Case):
         self, inputs: Inputs, bench: Bench, accelerator: Accelerator, precision: Precision
     ) -> dict[str, Any]:
         """Return everything that can change the result, and not where the data lies."""
-        metrics = [measure.metric.name for measure in bench.evaluator.measures]
         measured = {
-            "test pairs": inputs.test.manifest.hash,
-            "lpips weights": _file_digest(self.config.evaluation.lpips_weights),
-            **measurement(self.config, metrics, bench.references),
-            **distances(bench.distances.digest),
+            **what_is_measured(self.config, inputs, bench),
             **relevant_options(self.method, self.config),
         }
         if isinstance(self.method, GivenWeights):
@@ -269,6 +265,20 @@ def _unknown(run: Run) -> str:
 def own_pairs(run: Run, asked: Collection[str]) -> dict[str, str]:
     """Return the option that names a run's own test pairs; none if the options ask for others."""
     return {} if TEST_PAIRS.intersection(asked) else {"manifest": str(run.manifest)}
+
+
+def what_is_measured(config: Config, inputs: Inputs, bench: Bench) -> dict[str, Any]:
+    """Return the parts of an identity that say what is measured, on which pairs, by which code.
+
+    The options of the config are not among them.
+    """
+    metrics = [measure.metric.name for measure in bench.evaluator.measures]
+    return {
+        "test pairs": inputs.test.manifest.hash,
+        "lpips weights": _file_digest(config.evaluation.lpips_weights),
+        **measurement(config, metrics, bench.references),
+        **distances(bench.distances.digest),
+    }
 
 
 def network_of(method: Method, config: Config, run: RunFolder) -> nn.Module:

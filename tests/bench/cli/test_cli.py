@@ -106,7 +106,7 @@ def test_report_is_made_from_records_alone(run: Run, finished: Path) -> None:
 
 
 def test_evaluate_repeats_the_runs_numbers(run: Run, finished: Path, tmp_path: Path) -> None:
-    assert run("evaluate", "--run", finished, "--out", tmp_path)[0] == 0
+    assert run("evaluate", "--run", finished, "--out", tmp_path, "--redo")[0] == 0
     (path,) = tmp_path.glob("*-on-*/records.csv")
     again, first = pd.read_csv(path), pd.read_csv(finished / "records.csv")
     assert again["value"].equals(first["value"])
@@ -127,7 +127,7 @@ def test_evaluate_takes_a_checkpoint(run: Run, finished: Path, tmp_path: Path) -
 
 
 def test_evaluate_on_a_manifest_uses_its_pairs(run: Run, finished: Path, tmp_path: Path) -> None:
-    words = ["evaluate", "--run", finished, "--out", tmp_path, "--pairs", 5]
+    words = ["evaluate", "--run", finished, "--out", tmp_path, "--pairs", 5, "--redo"]
     assert run(*words, "--manifest", finished / "manifest.json")[0] == 0
     (path,) = tmp_path.glob("*-on-*/records.csv")
     assert pd.read_csv(path)["pair"].nunique() == 8
@@ -153,8 +153,12 @@ def test_evaluate_measures_on_the_runs_own_pairs_or_on_those_that_are_asked_for(
     words = ["run", "--variant", "no-gan", *tiny, "--lpips", "off", "--out", tmp_path]
     assert run(*words, "--manifest", few)[0] == 0
     few.unlink()  # the run has its own copy
-    assert (pairs(), pairs("--pairs", 3), pairs("--test-images", "sample")) == (4, 12, 8)
+    assert (pairs("--redo"), pairs("--pairs", 3), pairs("--test-images", "sample")) == (4, 12, 8)
     assert pairs("--manifest", finished / "manifest.json") == 8
+    code, out, _ = run("evaluate", "--run", made, "--out", tmp_path / "none")
+    told = f"{made} is measured on these test pairs already; its numbers: {made}/records.csv\n"
+    assert (code, out) == (0, told)
+    assert not list(tmp_path.glob("none/[!.]*"))
 
 
 def test_ablate_runs_skips_and_prints_the_papers_numbers_apart(

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,37 @@ def test_without_other_pairs_it_repeats_the_runs_numbers(tmp_path: Path) -> None
     assert values[0].equals(values[1])
 
 
+@pytest.fixture
+def done(run: Run) -> Callable[..., bool]:
+    """Tell whether a run, such as the trained one, has what an evaluation of it would measure."""
+
+    def tell(one: Run = run, file: Path | None = None, **options: Any) -> bool:
+        return evaluation.is_done(evaluation.of_run(one, options, one.path.parent, "b", file), one)
+
+    return tell
+
+
+def test_a_run_has_what_no_option_asks_otherwise(run: Run, done: Callable[..., bool]) -> None:
+    assert done() and done(file=run.weights) and done(eval_batch=1)
+    assert not any([done(**OTHER), done(references=""), done(compile="on"), done(pairs=2)])
+    assert not done(file=run.checkpoints / "00000002" / "model.safetensors")
+    two = measured(run, pairs=2, pictures="1")
+    assert done(two) and not done(two, pictures="2")
+    run.records.write_text("damaged")
+    assert not done()
+
+
+def test_other_code_is_measured_again(
+    run: Run, done: Callable[..., bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluated = measured(run, **OTHER)
+    assert done(evaluated)
+    monkeypatch.setattr(evaluation, "method_code", lambda *_: "changed")
+    assert not done() and done(evaluated)
+    monkeypatch.setattr(evaluation, "network_code", lambda _: "changed")
+    assert not done(evaluated)
+
+
 def test_an_evaluation_can_be_evaluated(run: Run) -> None:
     first = measured(run, **OTHER)
     second = measured(first, test_masks="shapes", lpips="off")
@@ -153,6 +185,7 @@ def test_an_algorithm_needs_no_weights(tmp_path: Path) -> None:
     pairs = found.read_identity()["test pairs"]
     assert found.name == f"mean-colour-quick-b-on-sample-{pairs[:8]}"
     # Its own run measures the same.
+    assert evaluation.is_done(evaluation.of_run(found, {}, tmp_path), found)
     assert measured(found).name == f"mean-colour-quick-on-sample-{pairs[:8]}"
 
 
