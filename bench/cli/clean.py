@@ -26,7 +26,8 @@ def add_options(parser: Parser) -> None:
         "--only",
         metavar="KINDS",
         help="comma-separated: checkpoints (of finished runs), failed (runs), redo (unfinished), "
-        "pairs (pictures of no run), cache (default: all)",
+        "pairs (pictures of no run), programs (what those were given that did not end), cache "
+        "(default: all)",
     )
     parser.add_argument("--yes", action="store_true", help="remove it")
 

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from bench.core.errors import UserError, unknown
 from bench.core.files import remove
+from bench.core.locks import is_held
+from bench.runs import program_folder
 from bench.runs.run import REDO, Run, find
 
-Kind = Literal["checkpoints", "failed", "redo", "pairs", "cache"]
+Kind = Literal["checkpoints", "failed", "redo", "pairs", "programs", "cache"]
 """Kinds of what can go: checkpoints of finished runs, failed runs, unfinished runs of a `--redo`,
-pictures shared by runs that are gone, and decoded data."""
+pictures shared by runs that are gone, what programs were given that did not end, decoded data."""
 
 
 class Leftover(NamedTuple):
-    """A folder that can go, and the run that must not be in work when it goes."""
+    """A folder that can go, and how to hold that of which nobody may work on meanwhile."""
 
     kind: Kind
     path: Path
-    run: Run | None = None
+    locked: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
     def size(self) -> int:
@@ -39,7 +42,7 @@ def kinds(names: Sequence[str]) -> set[Kind]:
 def leftovers(root: Path) -> list[Leftover]:
     """Return what can go in a folder of runs; one that does not exist is a `UserError`.
 
-    Nothing of a run that a process of this machine works on is among it.
+    Nothing of a run or a program that a process of this machine works on is among it.
     """
     if not root.is_dir():
         raise UserError(f"no folder {root}; give the --out of your runs")
@@ -49,8 +52,9 @@ def leftovers(root: Path) -> list[Leftover]:
     for path in redone:
         old = Run(root / path.name.removeprefix(".").removesuffix(REDO))
         if not old.held:
-            found.append(Leftover("redo", path, old))
+            found.append(Leftover("redo", path, old.locked))
     found += _unused_pairs(root, runs)
+    found += _given_to_programs(root)
     cache = root / ".cache"
     if cache.is_dir() and not any(run.held for run in runs):
         found.append(Leftover("cache", cache))
@@ -58,11 +62,8 @@ def leftovers(root: Path) -> list[Leftover]:
 
 
 def free(leftover: Leftover) -> None:
-    """Remove what can go; a `UserError` if a process has begun to work on the run meanwhile."""
-    if leftover.run is None:
-        remove(leftover.path)
-        return
-    with leftover.run.locked():
+    """Remove what can go; a `UserError` if a process has begun to work on it meanwhile."""
+    with leftover.locked():
         remove(leftover.path)
 
 
@@ -74,9 +75,9 @@ def _of_run(run: Run) -> Iterator[Leftover]:
     if run.held:
         return
     if progress == "failed":
-        yield Leftover("failed", run.path, run)
+        yield Leftover("failed", run.path, run.locked)
     elif progress == "finished" and run.checkpoints.is_dir():
-        yield Leftover("checkpoints", run.checkpoints, run)
+        yield Leftover("checkpoints", run.checkpoints, run.locked)
 
 
 def _unused_pairs(root: Path, runs: Sequence[Run]) -> Iterator[Leftover]:
@@ -88,3 +89,14 @@ def _unused_pairs(root: Path, runs: Sequence[Run]) -> Iterator[Leftover]:
     for path in sorted((root / "pairs").glob("*/")):
         if path not in used:
             yield Leftover("pairs", path)
+
+
+def _given_to_programs(root: Path) -> Iterator[Leftover]:
+    """Yield the inputs of programs that did not come to their end; what they made of them stays.
+
+    The same command gives them what is missing.
+    """
+    for folder in program_folder.find(root):
+        if not is_held(folder.lock):
+            for path in filter(Path.is_dir, folder.given):
+                yield Leftover("programs", path, folder.locked)

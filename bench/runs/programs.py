@@ -22,6 +22,7 @@ from bench.foreign.program import Numbered, run
 from bench.runs.case import Case
 from bench.runs.experiment import inputs_of
 from bench.runs.outputs import given
+from bench.runs.program_folder import PROGRAMS, ProgramFolder
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +41,14 @@ def carried_out(case: Case, redo: bool = False) -> Case:
         _refuse_other(case, command)
     pairs = inputs_of(case.config, case.root).test
     digest = hashlib.sha256(command.encode()).hexdigest()[:8]
-    place = case.root / "programs" / f"{program.name}-{pairs.manifest.hash[:8]}-{digest}"
-    with writing(place):
-        place.mkdir(parents=True, exist_ok=True)
-    with FileLock(place / ".lock"):  # another process that runs the same command is waited for
-        _complete(program, pairs, place, redo)
+    name = f"{program.name}-{pairs.manifest.hash[:8]}-{digest}"
+    folder = ProgramFolder(case.root / PROGRAMS / name)
+    with writing(folder.path):
+        folder.path.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.lock):  # another process that runs the same command is waited for
+        _complete(program, pairs, folder, redo)
     try:
-        method = given(program.name, place / "out", pairs, lossy=False)
+        method = given(program.name, folder.out, pairs, lossy=False)
     except UserError as error:
         raise UserError(
             f"{error}; a program that has changed is started again by --redo"
@@ -66,11 +68,11 @@ def _refuse_other(case: Case, command: str) -> None:
             )
 
 
-def _complete(program: Program, pairs: FrozenPairs, place: Path, redo: bool) -> None:
+def _complete(program: Program, pairs: FrozenPairs, folder: ProgramFolder, redo: bool) -> None:
     """Run a program on the pairs whose pictures are missing, or on all if they are made again."""
-    done = _done(place / "out", len(pairs))
+    done = _done(folder.out, len(pairs))
     if redo and len(done) == len(pairs):
-        remove(place / "out")
+        remove(folder.out)
         done = set()
     left = [number for number in range(len(pairs)) if number not in done]
     if not left:
@@ -79,14 +81,14 @@ def _complete(program: Program, pairs: FrozenPairs, place: Path, redo: bool) -> 
         log.info("%s goes on with %d of %d pictures", program.name, len(left), len(pairs))
     start = time.monotonic()
     try:
-        run(program.words, program.polarity, _numbered(pairs, left), place, program.name)
+        run(program.words, program.polarity, _numbered(pairs, left), folder.path, program.name)
     except UserError as error:
         raise UserError(
-            f"{error}; see {place / ERRORS}, and give the command again to go on"
+            f"{error}; see {folder.path / ERRORS}, and give the command again to go on"
         ) from error
     log.info("%s filled %d pictures in %.1f s", program.name, len(left), time.monotonic() - start)
-    for name in ("images", "masks"):
-        remove(place / name)
+    for inputs in folder.given:
+        remove(inputs)
 
 
 def _done(out: Path, count: int) -> set[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import platform
@@ -14,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from filelock import FileLock, Timeout
 
-from bench.core import sums
+from bench.core import locks, sums
 from bench.core.errors import UserError
 from bench.core.files import read_json, remove, sweep, sync, write_json
 from bench.core.heartbeat import MISSED, STOPPED, Beat, read
@@ -32,8 +31,6 @@ REDO = ".redo"
 """End of the hidden name of a run that `--redo` makes."""
 IN_WORK = "is being worked on by"
 """Words by which a process refuses a run that another one works on."""
-PATIENCE = 0.2
-"""Seconds to wait for a lock: `held` has it for the moment of its look."""
 
 
 class Run(RunFolder):
@@ -71,14 +68,7 @@ class Run(RunFolder):
     @property
     def held(self) -> bool:
         """Whether a process of this machine works on the run; nothing is written to find out."""
-        try:
-            with self.lock.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            return True
-        return False
+        return locks.is_held(self.lock)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -197,7 +187,7 @@ class Run(RunFolder):
         lock = FileLock(self.lock)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=PATIENCE)
+            lock.acquire(timeout=locks.PATIENCE)
         except Timeout as error:
             raise UserError(
                 f"{self.path} {IN_WORK} {self._holder}; wait for it or stop it"

@@ -8,6 +8,7 @@ import pytest
 
 from bench.core.errors import UserError
 from bench.runs.clean import free, kinds, leftovers
+from bench.runs.program_folder import PROGRAMS, ProgramFolder
 from bench.runs.run import Run
 
 
@@ -65,6 +66,23 @@ def test_nothing_goes_of_a_run_in_work(tmp_path: Path, add: Callable[..., Run]) 
     with failed.locked():
         assert "failed" not in listed(tmp_path)
     assert done.checkpoints.exists() and failed.path.exists()
+
+
+def test_what_programs_were_given_goes_and_what_they_made_stays(tmp_path: Path) -> None:
+    folder = ProgramFolder(tmp_path / PROGRAMS / "mine-aa-bb")
+    for path in (*folder.given, folder.out):
+        path.mkdir(parents=True)
+    with folder.locked():
+        assert listed(tmp_path) == {}
+    before = leftovers(tmp_path)
+    assert [(item.kind, item.path) for item in before] == [
+        ("programs", path) for path in folder.given
+    ]
+    with folder.locked(), pytest.raises(UserError, match="a program works in"):
+        free(before[0])
+    for item in before:
+        free(item)
+    assert listed(tmp_path) == {} and folder.out.exists()
 
 
 def test_where_a_run_is_damaged_no_pictures_go(tmp_path: Path, add: Callable[..., Run]) -> None:

@@ -132,6 +132,8 @@ def test_a_program_that_ended_early_goes_on_with_what_is_missing(
     else:
         assert code == GO_ON_LATER and "stopped; the same command goes on" in err
     assert not (root / "mine-quick").exists()
+    code, out, _ = run("clean", root, "--only", "programs", "--yes")
+    assert code == 0 and out.count("| programs ") == 2 and not (place(root) / "images").exists()
     assert run(*words)[0] == 0
     assert (place(root) / "stdout.log").read_text() == "5 given\n"
     pd.testing.assert_frame_equal(

@@ -163,7 +163,7 @@ def test_a_look_at_the_lock_refuses_nobody_and_writes_nothing(
     run = begun(tmp_path / "r")
     assert not run.held and not run.lock.exists()
     run.lock.touch()
-    monkeypatch.setattr("bench.runs.run.PATIENCE", 60)
+    monkeypatch.setattr("bench.core.locks.PATIENCE", 60)
     look = run.lock.open("rb")
     fcntl.flock(look, fcntl.LOCK_SH)  # a look that lasts
     threading.Timer(0.1, look.close).start()
