@@ -41,12 +41,12 @@ def grid(
     anywhere = next(iter(pictures.values()))  # input and truth are the same for all methods
     figure, axes = _frame(len(pairs), len(pictures) + 2)
     for row, pair in zip(axes, pairs, strict=True):
-        _show(row[0], anywhere.file(pair, "input"))
+        _show(row[0], read_picture(anywhere.file(pair, "input")))
         row[0].set_ylabel(str(bucket[pair]), fontsize=8)
         for axis, (method, folder) in zip(row[1:], pictures.items(), strict=False):
-            _show(axis, folder.file(pair, "output"))
+            _show(axis, read_picture(folder.file(pair, "output")))
             axis.set_xlabel(f"{values[method, pair]:.2f} dB", fontsize=8)
-        _show(row[-1], anywhere.file(pair, "truth"))
+        _show(row[-1], read_picture(anywhere.file(pair, "truth")))
     _title_columns(axes, ["input", *pictures, "ground truth"])
     _save(figure, path)
     return True
@@ -92,9 +92,9 @@ def maps(pictures: Mapping[str, PairPictures], kind: str, path: Path) -> bool:
     pairs = sorted(set.intersection(*(pictures[m].pairs_with("input", n) for m, n in columns)))
     figure, axes = _frame(len(pairs), len(columns) + 1, below=0.05, above=2 * TEXT)
     for row, pair in zip(axes, pairs, strict=True):
-        _show(row[0], pictures[columns[0][0]].file(pair, "input"))
+        _show(row[0], read_picture(pictures[columns[0][0]].file(pair, "input")))
         for axis, (method, name) in zip(row[1:], columns, strict=True):
-            _show(axis, pictures[method].file(pair, name))
+            _show(axis, read_picture(pictures[method].file(pair, name)))
     # `mask-encoder-1` is titled "encoder layer 1".
     titles = [f"{m}\n{' layer '.join(name.rsplit('-', 2)[1:])}" for m, name in columns]
     _title_columns(axes, ["input", *titles])
@@ -117,18 +117,20 @@ def sheet(rows: Mapping[str, Sequence[Shown]], path: Path) -> None:
         for axis in row[len(line) :]:
             axis.set_axis_off()
         for axis, (pixels, caption) in zip(row, line, strict=False):
-            axis.imshow(pixels)
-            axis.set(xticks=[], yticks=[])
+            _show(axis, pixels)
             axis.set_xlabel(caption, fontsize=8)
     _save(figure, path)
 
 
-def removal(image: Path, filled: Mapping[str, Path], path: Path) -> None:
-    """Draw a user's picture next to each method's removal of an object from it (figure 6)."""
-    figure, axes = _frame(1, len(filled) + 1, below=0.05)
-    for axis, file in zip(axes[0], [image, *filled.values()], strict=True):
-        _show(axis, file)
-    _title_columns(axes, ["input", *filled])
+def removal(pictures: Mapping[str, Picture], path: Path) -> None:
+    """Draw a user's picture next to each method's removal of an object from it (figure 6).
+
+    Each of the `pictures` stands below its name.
+    """
+    figure, axes = _frame(1, len(pictures), below=0.05)
+    for axis, pixels in zip(axes[0], pictures.values(), strict=True):
+        _show(axis, pixels)
+    _title_columns(axes, list(pictures))
     _save(figure, path)
 
 
@@ -165,8 +167,8 @@ def _frame(
     return figure, axes.tolist()
 
 
-def _show(axis: Axes, file: Path) -> None:
-    axis.imshow(read_picture(file))
+def _show(axis: Axes, pixels: Picture) -> None:
+    axis.imshow(pixels)
     axis.set(xticks=[], yticks=[])
 
 

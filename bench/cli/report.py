@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 from bench.cli import options, pictures, sweep_report
 from bench.cli.arguments import Parser
 from bench.core.errors import UserError
+from bench.core.files import replacing
 
 if TYPE_CHECKING:
+    from bench.inpainting.batch import Batch
+    from bench.inpainting.jobs import Job
     from bench.runs.run import Run
     from bench.runs.sources import Source
 
@@ -73,14 +76,21 @@ def _report(args: argparse.Namespace, sources: Sequence[Source], out: Path) -> i
     left_out = [*damaged, *unpictured]
     if not finished:
         raise UserError("; ".join(left_out))
-    shown = _to_fill(finished) if args.image else []
+    if args.image:
+        from bench.inpainting.batch import Batch
+        from bench.inpainting.jobs import Job
+
+        shown, job, batch = _to_fill(finished), Job(args.image, args.mask), Batch(args.polarity, 0)
+        batch.read(job)  # what is wrong with it is told before the report is made
     unpacked = {run for source in sources if source.packed for run in source.runs}
     for run in finished:
         if run not in unpacked:  # the folder of an unpacked run goes at the end
             build.run_report(run)
     print(f"{build.everything(finished, out)}\ntables and plots: {out}")
     if args.image:
-        print(f"object removal: {_remove_object(args, shown, out / 'removal')}")
+        print(f"object removal: {_remove_object(job, batch, shown, out / 'removal')}")
+        for line in batch.told():
+            print(line)
     for text in left_out:
         print(f"left out: {text}", file=sys.stderr)
     return 2 if left_out else 0
@@ -125,22 +135,27 @@ def _to_fill(runs: Sequence[Run]) -> list[Run]:
     return chosen
 
 
-def _remove_object(args: argparse.Namespace, runs: Sequence[Run], out: Path) -> Path:
+def _remove_object(job: Job, batch: Batch, runs: Sequence[Run], out: Path) -> Path:
     """Fill the user's picture by these runs (Fig. 6), and return the figure."""
     from bench.core.device import choose, tune_cpu
 
     tune_cpu()
-    from bench.evaluation import picture
+    import numpy as np
+
+    from bench.evaluation.picture import Filler
+    from bench.inpainting import sheet
     from bench.runs.experiment import load_run, network_of
     from reports.figures import removal
 
-    image, mask = picture.read(args.image, args.mask, args.polarity)
-    holes = picture.save(out / "input.png", picture.show_hole(image, mask))
-    filled: dict[str, Path] = {}
+    read, filled = batch.read(job), {}
     for run in runs:
         method, config = load_run(run)
-        network = network_of(method, config, run)
-        output = picture.fill_picture(network, image, mask, choose("auto"))
-        filled[method.name] = picture.save(out / f"{method.name}.png", output)
-    removal(holes, filled, out / "removal.png")
+        filled[method.name] = out / f"{method.name}.png"
+        filler = Filler(network_of(method, config, run), choose("auto"))
+        batch.finish(job, read, filler, filled[method.name])
+    holed = batch.holed(job)
+    with replacing(out / "input.png") as temporary:
+        holed.save(temporary)
+    pictures = {"input": holed} | sheet.read(filled)
+    removal({name: np.asarray(each) for name, each in pictures.items()}, out / "removal.png")
     return out / "removal.png"

@@ -1,4 +1,4 @@
-"""Functions to read, fill and save one picture of a user, of any size from 16 pixels up."""
+"""Functions that fill one picture of a user, of any size from 16 pixels up, and check its mask."""
 
 from __future__ import annotations
 
@@ -9,35 +9,15 @@ from torch import Tensor, nn
 
 from bench.core.device import has_bf16_units
 from bench.core.errors import UserError
-from bench.data.images.decode import SUFFIXES, read_rgb
 from bench.data.masks.buckets import Mask, hole_ratio
 from bench.data.masks.polarity import Polarity, read_mask, warn_if_mostly_hole
-from bench.evaluation.album import save_picture
 from bench.evaluation.crops import SMALLEST, fill_holes
 from bench.evaluation.fill import fill
 from bench.networks.compiled import Compiled
-from bench.networks.holes import composite
 from bench.networks.layers import to_device
 
 OTHER: dict[Polarity, Polarity] = {"hole-white": "hole-black", "hole-black": "hole-white"}
 """The polarity that a mask was perhaps meant to be read with."""
-
-
-def read(image_file: Path, mask_file: Path, polarity: Polarity) -> tuple[Tensor, Tensor]:
-    """Read an image [1,3,H,W] in [0,1] and its mask [1,1,H,W], 1 = known.
-
-    Raise a `UserError` if their sizes differ, a side is below 16 pixels, or the mask has no hole or
-    no known pixel. `polarity` says which colour the hole has in the mask file. A mask that is
-    mostly hole is a warning.
-    """
-    image = read_rgb(image_file)
-    mask = read_known(mask_file, polarity, image_file, image.shape)
-    warn_if_mostly_hole(hole_ratio(mask), str(mask_file), polarity)
-    # Arrays of PIL images are read-only, and torch wants writable ones: hence a copy.
-    return (
-        torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255,
-        torch.from_numpy(mask)[None, None].float(),
-    )
 
 
 def read_known(
@@ -45,7 +25,8 @@ def read_known(
 ) -> Mask:
     """Read the mask [H,W], 1 = known, of an image whose shape begins with H and W.
 
-    The errors are those of `read`.
+    `polarity` says which colour the hole has in the mask file. Another size than the image's is a
+    `UserError`, as is what `refuse` refuses.
     """
     mask, (height, width) = read_mask(mask_file, polarity), shape[:2]
     if mask.shape != (height, width):
@@ -127,19 +108,3 @@ def fill_picture(network: nn.Module, image: Tensor, mask: Tensor, device: torch.
     The mask is [B,1,H,W] with 1 = known. All three lie on the CPU.
     """
     return Filler(network, device)(image.clone(), mask)
-
-
-def show_hole(image: Tensor, mask: Tensor) -> Tensor:
-    """Return the image [1,3,H,W] with its hole in white; the mask is [1,1,H,W], 1 = known."""
-    return composite(torch.ones_like(image), image, mask)
-
-
-def save(path: Path, image: Tensor) -> Path:
-    """Save an image [1,3,H,W] in [0,1] with 8 bits, and return the path.
-
-    A suffix of no known picture format is a `UserError`.
-    """
-    if path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"--out {path}: unknown picture format; use .png")
-    save_picture(path, image[0])
-    return path

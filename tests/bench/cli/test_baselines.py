@@ -159,6 +159,9 @@ def test_report_shows_a_users_picture_filled_by_every_run(
     assert run("run", "--variant", "no-gan", *tiny, "--out", tmp_path)[0] == 0
     assert run("run", "--baseline", "telea", *MEASURED, "--out", tmp_path)[0] == 0
     image, mask = picture(tmp_path / "i.png", 40, 55), hole(tmp_path / "m.png", 40, 55)
+    glass = Image.open(image)
+    glass.putalpha(100)
+    glass.save(image)
     words = ["report", "--out", tmp_path, "--image", image]
     code, _, err = run(*words)
     assert code == 2 and "--mask" in err
@@ -172,6 +175,7 @@ def test_report_shows_a_users_picture_filled_by_every_run(
     assert {p.name for p in folder.iterdir()} == {
         "input.png", "no-gan.png", "telea.png", "removal.png"
     }  # fmt: skip
+    assert "\nalpha is kept, and opaque in the hole: i.png\n" in out
     before = np.asarray(Image.open(image))
     for name in ("no-gan", "telea"):
         assert np.array_equal(np.asarray(Image.open(folder / f"{name}.png"))[12:], before[12:])
