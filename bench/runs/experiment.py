@@ -31,7 +31,7 @@ from bench.runs.environment import environment
 from bench.runs.identity import distances, fingerprint, measurement, method_code, relevant_options
 from bench.runs.measurement import Bench, Measurement
 from bench.runs.plan import Plan, Work, plan
-from bench.runs.run import DESCRIPTION, Run
+from bench.runs.run import AGAIN, DESCRIPTION, Run
 from bench.runs.weights import GivenWeights, file_of
 from bench.training.precision import Precision, choose
 from bench.training.processes import (
@@ -242,7 +242,7 @@ def load_run(run: Run) -> tuple[Method, Config]:
     try:
         config = from_dict(read_json(run.config))
     except UserError as error:
-        raise UserError(f"{run.config}: {error}; `run --redo` replaces the run") from error
+        raise UserError(f"{run.config}: {error}; {AGAIN}") from error
     try:
         method = registry.find(run.method)
     except UserError as error:
@@ -264,7 +264,10 @@ def _unknown(run: Run) -> str:
 
 def own_pairs(run: Run, asked: Collection[str]) -> dict[str, str]:
     """Return the option that names a run's own test pairs; none if the options ask for others."""
-    return {} if TEST_PAIRS.intersection(asked) else {"manifest": str(run.manifest)}
+    if TEST_PAIRS.intersection(asked):
+        return {}
+    run.check({run.manifest.name}.__contains__)
+    return {"manifest": str(run.manifest)}
 
 
 def what_is_measured(config: Config, inputs: Inputs, bench: Bench) -> dict[str, Any]:

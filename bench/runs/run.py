@@ -27,6 +27,8 @@ MEASURED = frozenset({"manifest.json", "records.csv", "distances.csv", "cost.jso
 """Files and folders that are made again by measuring again."""
 OF_GIVEN_WEIGHTS = frozenset({"weights", "network code"})
 """Parts of an evaluation's identity that belong to its method, as the code of a training does."""
+AGAIN = "take an unchanged copy, or give the command that made the run again, with --redo"
+"""Remedy for damage of what says what a run is. Which command that was, the run may not tell."""
 REDO = ".redo"
 """End of the hidden name of a run that `--redo` makes."""
 IN_WORK = "is being worked on by"
@@ -90,6 +92,13 @@ class Run(RunFolder):
         names = (name.rpartition("/")[2] for name in sums.read(self.path) if of_pictures(name))
         return {pair for pair, what in saved_pictures(names) if what == "output"}
 
+    def read_identity(self) -> dict[str, Any]:
+        """Read the identity; of one that is damaged the `UserError` says what to do."""
+        identity = _read(self.identity)
+        if not isinstance(identity, dict):
+            raise UserError(f"{self.identity} is damaged: it holds no identity; {AGAIN}")
+        return identity
+
     def lacks_pictures(self, pairs: Iterable[int] = ()) -> bool:
         """Return whether pictures of these pairs or of others are missing, or were changed."""
         if self.damaged(of_pictures):
@@ -130,15 +139,14 @@ class Run(RunFolder):
         `wanted` tells by a name whether to look at a file. Damage of the sums, or of the files that
         say what the run is, is a `DamagedError`: nothing else tells.
         """
-        remedy = "take an unchanged copy, or replace the run by `run --redo`"
         try:
             problems = sums.damaged(
                 self.path, self.results, lambda name: name in DESCRIPTION or wanted(name)
             )
         except sums.DamagedError as error:
-            raise sums.DamagedError(f"{error}; {remedy}") from error
+            raise sums.DamagedError(f"{error}; {AGAIN}") from error
         for name in sorted(DESCRIPTION & problems.keys()):
-            raise sums.DamagedError(f"{self.path / name} {problems[name]}; {remedy}")
+            raise sums.DamagedError(f"{self.path / name} {problems[name]}; {AGAIN}")
         return problems
 
     def check(self, wanted: sums.Wanted) -> None:
@@ -146,8 +154,7 @@ class Run(RunFolder):
         if self.progress == "finished":
             for name, problem in self.damaged(wanted).items():
                 raise sums.DamagedError(
-                    f"{self.path / name} {problem}; `python -m bench run` with the options of the "
-                    "run makes it again"
+                    f"{self.path / name} {problem}; the command that made the run makes it again"
                 )
 
     @property
@@ -278,15 +285,21 @@ class Run(RunFolder):
     def _read_state(self) -> tuple[Progress, str]:
         if not self.state.exists():
             return "absent", ""
-        found = read_json(self.state)
+        found = _read(self.state)
         if not isinstance(found, dict) or found.get("state") not in get_args(Progress):
-            raise UserError(
-                f"{self.state} is damaged: it names no state; `run --redo` replaces the run"
-            )
+            raise UserError(f"{self.state} is damaged: it names no state; {AGAIN}")
         return found["state"], " ".join(str(found.get("reason", "")).split())
 
     def _set_state(self, state: Progress, reason: str = "") -> None:
         write_json(self.state, {"state": state, "reason": reason})
+
+
+def _read(file: Path) -> Any:
+    """Return what a JSON file holds without which a run is none."""
+    try:
+        return read_json(file)
+    except UserError as error:
+        raise UserError(f"{error}; {AGAIN}") from error
 
 
 def last_beat(run: Run) -> Beat | None:

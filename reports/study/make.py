@@ -186,7 +186,7 @@ def _question(pair: int, chosen: Sequence[Gallery], seed: int) -> tuple[Question
         if not np.array_equal(gallery.picture(pair, "input"), start):
             raise UserError(
                 f"{gallery.run.path} and {order[0].run.path} show different inputs of pair {pair}; "
-                "run one of them again with --redo"
+                "give the command that made one of them again, with --redo"
             )
     shown = {"input": _data_uri(start), "options": [_data_uri(output) for output in outputs]}
     bucket = chosen[0].buckets[pair]

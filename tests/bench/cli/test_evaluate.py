@@ -1,6 +1,7 @@
 """`python -m bench evaluate`: results on other test pairs are runs that all commands find."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ import pytest
 import bench
 from bench.cli.parser import build_parser, main
 from bench.core.files import write_json
+from bench.core.sums import FILE
 from bench.runs.run import Run as RunOf
+from tests.bench.cli.test_damage import cut, flip
 from tests.bench.conftest import Run
 from tests.conftest import TINY
 
@@ -84,6 +87,44 @@ def test_a_folder_that_is_no_run_is_refused_before_another_is_measured(
     code, _, err = run(*words, "--out", tmp_path)
     assert code == 2 and "nothing is not a run; give a folder" in err
     assert not evaluations(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "advice"),
+    [
+        ("config.json", flip, "with --redo"),
+        ("environment.json", Path.unlink, "with --redo"),
+        ("identity.json", flip, "with --redo"),
+        ("state.json", cut, "with --redo"),
+        (FILE, Path.unlink, "with --redo"),
+        ("records.csv", cut, "makes it again"),
+        ("manifest.json", Path.unlink, "makes it again"),
+    ],
+)
+def test_the_advice_repairs_a_damaged_evaluation(
+    run: Run, runs: Path, tmp_path: Path, name: str, damage: Callable[[Path], None], advice: str
+) -> None:
+    shutil.copytree(runs, tmp_path / "runs")
+    made = next((tmp_path / "runs").glob("forward-*-on-*"))
+    damage(made / name)
+    code, _, err = run("pack", made, "--out", tmp_path / "pack.zip")
+    assert code == 2 and f"{made / name} " in err
+    assert "the command that made the run" in err and err.endswith(f"{advice}\n")
+    words = ["evaluate", "--run", made.parent / "forward-quick-seed0", *PAIRS, "--out", made.parent]
+    assert run(*words, *(["--redo"] if "--redo" in advice else []))[0] == 0
+    assert RunOf(made).progress == "finished" and RunOf(made).damaged() == {}
+
+
+@pytest.mark.parametrize("name", ["state.json", "identity.json", "manifest.json"])
+def test_a_run_that_cannot_be_evaluated_says_what_to_do(
+    run: Run, runs: Path, tmp_path: Path, name: str
+) -> None:
+    made = next(runs.glob("forward-*-on-*"))
+    damaged = Path(shutil.copytree(made, tmp_path / made.name))
+    cut(damaged / name)
+    for words in (["evaluate", "--run", damaged], ["export", "--run", damaged, "--to", "x"]):
+        code, _, err = run(*words, *(["--out", tmp_path / "out"] if "evaluate" in words else []))
+        assert code == 2 and f"{damaged / name} " in err and "the command that made the run" in err
 
 
 @pytest.mark.slow

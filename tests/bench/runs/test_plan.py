@@ -105,7 +105,9 @@ def test_damaged_pictures_are_no_reason_to_measure(
 @pytest.mark.parametrize("name", ["identity.json", "config.json", "environment.json", "SHA256SUMS"])
 def test_damage_of_the_description_is_refused(run: Run, name: str) -> None:
     (run.path / name).write_text("other")
-    with pytest.raises(UserError, match=rf"{name}.*run --redo"):
+    with pytest.raises(
+        UserError, match=rf"{name}.*the command that made the run again, with --redo"
+    ):
         plan(run, IDENTITY, "training", redo=False)
     assert plan(run, IDENTITY, "training", redo=True).run == run.successor
 

@@ -271,8 +271,8 @@ def test_a_run_with_changed_numbers_is_not_sound(tmp_path: Path) -> None:
     changed.records.write_text("new")
     assert sound([changed, unfinished, good]) == (
         [good],
-        [f"{changed.records} was changed after it was written; `python -m bench run` with the "
-         "options of the run makes it again"],
+        [f"{changed.records} was changed after it was written; the command that made the run "
+         "makes it again"],
     )  # fmt: skip
     for name in ("identity.json", "config.json", "environment.json"):
         (good.path / name).write_text("{}")
