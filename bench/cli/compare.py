@@ -17,7 +17,9 @@ def add_options(parser: Parser) -> None:
     """Add the choice of methods and the options of a sweep."""
     parser.usage, parser.epilog = "%(prog)s [options]", EXAMPLES
     parser.add_argument(
-        "--methods", help="comma-separated names; default: the paper's method and all baselines"
+        "--methods",
+        help="comma-separated names, a command with a comma in double quotes; default: the paper's "
+        "method and all baselines",
     )
     sweeping.add_options(parser)
 

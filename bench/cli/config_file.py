@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.cli.arguments import Parser
+from bench.cli.methods import in_text
 from bench.config import flag_of
 from bench.core.errors import UserError, unknown
 
@@ -64,8 +65,8 @@ def _words(parser: Parser, option: str, value: Any) -> Iterator[str]:
     elif isinstance(value, list) and isinstance(actions[flag], argparse._AppendAction):
         yield from (f"{flag}={_text(item)}" for item in value)
     else:
-        values = value if isinstance(value, list) else [value]
-        yield f"{flag}={','.join(map(_text, values))}"
+        text = in_text(map(_text, value)) if isinstance(value, list) else _text(value)
+        yield f"{flag}={text}"
 
 
 def _text(value: Any) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -50,16 +52,35 @@ def check(method: Method, config: Config, args: argparse.Namespace) -> None:
 
 
 def names_in(text: str, flag: str) -> list[str]:
-    """Return comma-separated names; an empty one is a `UserError` that names the option."""
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
+    """Return comma-separated names; an empty one is a `UserError` that names the option.
+
+    As in CSV files, a name that holds a comma stands in double quotes.
+    """
+    try:
+        (row,) = csv.reader([text], skipinitialspace=True, strict=True)
+    except csv.Error as error:
+        raise UserError(f"{flag} {text!r} cannot be read: {error}") from error
+    names = [name.strip() for name in row]
+    if not (names and all(names)):
         raise UserError(f"{flag} '{text}' lacks a name; give names separated by commas")
     return names
 
 
+def in_text(names: Iterable[str]) -> str:
+    """Return the text that `names_in` reads as these names."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(names)
+    return text.getvalue()
+
+
 def named(names: Sequence[str], family: Family | None = None) -> list[Method]:
     """Return the methods of some names, which must be runnable."""
-    return [runnable(find(name, family)) for name in names]
+    try:
+        return [runnable(find(name, family)) for name in names]
+    except UserError as error:
+        if any(name.startswith("command:") for name in names):
+            raise UserError(f"{error}; a command with a comma stands in double quotes") from error
+        raise
 
 
 def of_family(family: Family) -> list[Method]:

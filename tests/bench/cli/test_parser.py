@@ -8,7 +8,7 @@ from argparse import Namespace
 
 import pytest
 
-from bench.cli import methods
+from bench.cli import config_file, methods
 from bench.cli.methods import chosen
 from bench.cli.options import config, given
 from bench.cli.parser import COMMANDS, build_parser, main
@@ -16,6 +16,7 @@ from bench.core.errors import UserError
 from bench.foreign.convention import parse
 from bench.foreign.method import Text
 from bench.registry import find
+from bench.sweeps.file import Description
 
 EXAMPLES = [
     line.strip()
@@ -151,6 +152,36 @@ def test_the_last_of_two_numbers_counts() -> None:
     words = "run --variant full --lr 0.5 --lr=0.25"
     parsed(words).parser.refuse_repeated(words.split())
     assert given(parsed(words)) == {"lr": 0.25}
+
+
+PROGRAM = "command:prog --size 1,2 {images} {masks} {out}"
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (f'full, "{PROGRAM}"', ["full", PROGRAM]),
+        ('command:"my prog" {out},full', ['command:"my prog" {out}', "full"]),
+        ('"command:""my prog"" a,b"', ['command:"my prog" a,b']),
+    ],
+)
+def test_a_name_with_a_comma_stands_in_double_quotes(text: str, names: list[str]) -> None:
+    assert methods.names_in(text, "--methods") == names
+    assert methods.names_in(methods.in_text(names), "--methods") == names
+    file = Description({"methods": names}, {}, {})
+    (word,) = config_file.words(file, parsed("compare"))
+    assert methods.names_in(word.removeprefix("--methods="), "--methods") == names
+
+
+@pytest.mark.parametrize("text", ["", "full,", "full,,telea", '"full', '"full"telea', "a\nb"])
+def test_names_that_cannot_be_read_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match=r"^--methods '.*'"):
+        methods.names_in(text, "--methods")
+
+
+def test_a_command_that_was_split_at_a_comma_says_how_to_write_it() -> None:
+    with pytest.raises(UserError, match=r"a command with a comma stands in double quotes$"):
+        methods.named(methods.names_in(f"full,{PROGRAM}", "--methods"))
 
 
 def test_an_objective_sets_what_no_option_says() -> None:
