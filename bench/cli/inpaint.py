@@ -41,7 +41,10 @@ def add_options(parser: Parser) -> None:
     from bench.config import Model
     from bench.presets import PRESETS
 
-    parser.usage = "%(prog)s (--run DIR | --baseline NAME | --weights FILE ...) [options]"
+    parser.usage = (
+        "%(prog)s (--run DIR ... | --baseline NAME ... | --variant NAME --weights FILE) "
+        "--image PATH --mask PATH --out PATH [options]"
+    )
     parser.epilog = EXAMPLES
     fillers.add_options(parser)
     options.add_picture(parser, required=True)

@@ -153,8 +153,8 @@ def add_methods(parser: Parser) -> None:
             action="extend",
             default=[],
             metavar="NAME",
-            help=f"names of {family}s that need no weights, or one with --weights"
-            f"{MODELS[family]}; may be given several times",
+            help=f"names of {family}s (see list){MODELS[family]}; one that is trained needs "
+            "--weights; may be given several times",
         )
 
 
