@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 from argparse import Namespace
+from pathlib import Path
 
 import pytest
 
@@ -122,8 +123,12 @@ def test_help_shows_what_people_use_first(command: str, capsys: pytest.CaptureFi
     ],
 )
 def test_a_name_that_is_typed_twice_is_never_dropped(
-    command: str, capsys: pytest.CaptureFixture[str]
+    command: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     assert main(shlex.split(command)) == 2
     told = capsys.readouterr().err
     assert "is given 2 times; give it once; see `python -m bench" in told
