@@ -24,6 +24,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """Names of methods and pictures: they are parts of paths, and must not lead out of a folder."""
 OUTPUTS = "outputs"
 """Beginning of the tag in the names of runs of outputs that were made elsewhere."""
+AGAIN = "take an unchanged copy, or give the command that made the run again, with --redo"
+"""Remedy for damage of what says what a run is. Which command that was, the run may not tell."""
 NOT_SETTINGS = ("method", "code", "outputs", "departures", "training.seed")
 """Parts of an identity in which runs may differ and still stand in one table."""
 
@@ -188,7 +190,7 @@ class RunFolder:
         """The pictures of the test pairs."""
         pairs = self.read_identity().get("test pairs")
         if not isinstance(pairs, str) or not NAME.fullmatch(pairs):
-            raise UserError(f"{self.identity} is damaged: it names no test pairs; use run --redo")
+            raise UserError(f"{self.identity} is damaged: it names no test pairs; {AGAIN}")
         return PairPictures(self.path / "pictures", self.shared_pictures(pairs))
 
     def shared_pictures(self, pairs: str) -> Path:
@@ -228,17 +230,24 @@ class RunFolder:
 
     def read_identity(self) -> dict[str, Any]:
         """Read the identity: everything that can change the result."""
-        identity = read_json(self.identity)
+        identity = self.read_own(self.identity)
         if not isinstance(identity, dict):
-            raise UserError(f"{self.identity} is damaged: it holds no identity; use run --redo")
+            raise UserError(f"{self.identity} is damaged: it holds no identity; {AGAIN}")
         return identity
+
+    def read_own(self, file: Path) -> Any:
+        """Read a JSON file of the run without which it is none; the `UserError` says what to do."""
+        try:
+            return read_json(file)
+        except UserError as error:
+            raise UserError(f"{error}; {AGAIN}") from error
 
     @property
     def method(self) -> str:
         """Name of the run's method."""
         name = self.read_identity().get("method")
         if not isinstance(name, str) or not NAME.fullmatch(name):
-            raise UserError(f"{self.identity} is damaged: it names no method; use run --redo")
+            raise UserError(f"{self.identity} is damaged: it names no method; {AGAIN}")
         return name
 
     @property

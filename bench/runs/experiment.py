@@ -21,7 +21,7 @@ from bench.core.files import read_json, remove, write_json
 from bench.core.heartbeat import Heartbeat
 from bench.core.origin import model_file
 from bench.core.references import resolve
-from bench.core.run_folder import RunFolder
+from bench.core.run_folder import AGAIN, RunFolder
 from bench.data.inputs import Inputs
 from bench.foreign.method import Foreign
 from bench.networks import weights
@@ -31,7 +31,7 @@ from bench.runs.environment import environment
 from bench.runs.identity import distances, fingerprint, measurement, method_code, relevant_options
 from bench.runs.measurement import Bench, Measurement
 from bench.runs.plan import Plan, Work, plan
-from bench.runs.run import AGAIN, DESCRIPTION, Run
+from bench.runs.run import DESCRIPTION, Run
 from bench.runs.weights import GivenWeights, file_of
 from bench.training.precision import Precision, choose
 from bench.training.processes import (

@@ -15,9 +15,9 @@ from filelock import FileLock, Timeout
 
 from bench.core import locks, sums
 from bench.core.errors import UserError
-from bench.core.files import read_json, remove, sweep, sync, write_json
+from bench.core.files import remove, sweep, sync, write_json
 from bench.core.heartbeat import MISSED, STOPPED, Beat, read
-from bench.core.run_folder import RunFolder, saved_pictures
+from bench.core.run_folder import AGAIN, RunFolder, saved_pictures
 
 log = logging.getLogger(__name__)
 Progress = Literal["absent", "running", "failed", "finished"]
@@ -27,8 +27,6 @@ MEASURED = frozenset({"manifest.json", "records.csv", "distances.csv", "cost.jso
 """Files and folders that are made again by measuring again."""
 OF_GIVEN_WEIGHTS = frozenset({"weights", "network code"})
 """Parts of an evaluation's identity that belong to its method, as the code of a training does."""
-AGAIN = "take an unchanged copy, or give the command that made the run again, with --redo"
-"""Remedy for damage of what says what a run is. Which command that was, the run may not tell."""
 REDO = ".redo"
 """End of the hidden name of a run that `--redo` makes."""
 IN_WORK = "is being worked on by"
@@ -91,13 +89,6 @@ class Run(RunFolder):
         """The numbers of the pairs whose output has a sum, whether or not it is still there."""
         names = (name.rpartition("/")[2] for name in sums.read(self.path) if of_pictures(name))
         return {pair for pair, what in saved_pictures(names) if what == "output"}
-
-    def read_identity(self) -> dict[str, Any]:
-        """Read the identity; of one that is damaged the `UserError` says what to do."""
-        identity = _read(self.identity)
-        if not isinstance(identity, dict):
-            raise UserError(f"{self.identity} is damaged: it holds no identity; {AGAIN}")
-        return identity
 
     def lacks_pictures(self, pairs: Iterable[int] = ()) -> bool:
         """Return whether pictures of these pairs or of others are missing, or were changed."""
@@ -285,21 +276,13 @@ class Run(RunFolder):
     def _read_state(self) -> tuple[Progress, str]:
         if not self.state.exists():
             return "absent", ""
-        found = _read(self.state)
+        found = self.read_own(self.state)
         if not isinstance(found, dict) or found.get("state") not in get_args(Progress):
             raise UserError(f"{self.state} is damaged: it names no state; {AGAIN}")
         return found["state"], " ".join(str(found.get("reason", "")).split())
 
     def _set_state(self, state: Progress, reason: str = "") -> None:
         write_json(self.state, {"state": state, "reason": reason})
-
-
-def _read(file: Path) -> Any:
-    """Return what a JSON file holds without which a run is none."""
-    try:
-        return read_json(file)
-    except UserError as error:
-        raise UserError(f"{error}; {AGAIN}") from error
 
 
 def last_beat(run: Run) -> Beat | None:

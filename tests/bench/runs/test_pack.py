@@ -283,7 +283,7 @@ def drop(name: str) -> Callable[[Path], None]:
         (lambda folder: shutil.rmtree(folder / "pairs"), "pictures of full-quick-seed0 in it"),
         (lambda folder: (folder / "pconv-quick-seed0" / "log.csv").touch(), "has no sum"),
         (unfinish, "full-quick-seed0 in it is not finished"),
-        (lead_out, "names no test pairs"),
+        (lead_out, "names no test pairs; take an unchanged copy, or give the command"),
         (sum_what_lies_outside, "sums of full-quick-seed0 in it name '../../outside'"),
     ],
 )
