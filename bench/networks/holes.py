@@ -21,17 +21,20 @@ def crop_at_hole(x: Tensor, mask: Tensor, side: int) -> Tensor:
     The mask is [B,1,H,W] with 1 = known. A square is moved as far as necessary to lie inside the
     image. Without a hole it lies in the middle.
     """
-    squares = []
-    for picture, hole in zip(x, mask[:, 0] < 0.5, strict=True):
-        top, left = (
-            _centred(hole.any(dim=1 - axis), side, picture.shape[1 + axis]) for axis in (0, 1)
-        )
-        squares.append(picture[:, top : top + side, left : left + side])
-    return torch.stack(squares)
+    # Places stay on the device: to read one back, the host would wait for all work queued there.
+    hole = mask[:, 0] < 0.5
+    rows, columns = (_centred(hole.any(dim=2 - axis), side) for axis in (0, 1))
+    pictures = torch.arange(len(x), device=x.device)
+    place = (pictures[:, None, None], rows[:, :, None], columns[:, None, :])
+    return x.movedim(1, -1)[place].movedim(-1, 1)
 
 
-def _centred(hole: Tensor, side: int, length: int) -> int:
-    """Return the start of `side` pixels around the middle of the true part of `hole` [length]."""
-    places: list[int] = hole.nonzero()[:, 0].tolist() or [0, length - 1]
-    start = (places[0] + places[-1] + 1 - side) // 2
-    return max(0, min(start, length - side))
+def _centred(hole: Tensor, side: int) -> Tensor:
+    """Return the `side` places [B,side] around the middle of the true part of `hole` [B,length]."""
+    length = hole.shape[1]
+    places = torch.arange(length, device=hole.device)
+    # Without a hole they are `length` and -1, whose sum is that of a hole everywhere.
+    first = torch.where(hole, places, length).amin(1)
+    last = torch.where(hole, places, -1).amax(1)
+    start = ((first + last + 1 - side) // 2).clamp(0, length - side)
+    return start[:, None] + places[:side]

@@ -13,6 +13,7 @@ from bench.config import Evaluation
 from bench.core.errors import MissingWeightsError, UserError
 from bench.evaluation.distances import inception
 from bench.networks import weights
+from tests.gpu.pretended import DEVICE, READ_BACK, Watch
 
 CPU = torch.device("cpu")
 DIGEST = "6726825d"
@@ -51,6 +52,14 @@ def empty_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def of_file(path: Path) -> Evaluation:
     return Evaluation(inception_weights=str(path), download=False)
+
+
+@pytest.mark.usefixtures("trusted")
+def test_features_are_read_back_when_all_are_computed(file: Path) -> None:
+    features, _ = inception.load(of_file(file), DEVICE)
+    with Watch(), pytest.raises(NotImplementedError, match=READ_BACK) as stopped:
+        features(torch.zeros(2, 3, 20, 30, dtype=torch.uint8))
+    assert str(stopped.traceback[1].statement).strip() == "return found.cpu()"
 
 
 @pytest.mark.usefixtures("trusted")
