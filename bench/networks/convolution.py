@@ -34,9 +34,10 @@ class PenalisedConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the convolution of `x` [B,C,H,W]."""
-        parts = [x, self.weight, self.bias]
-        if torch.is_autocast_enabled(x.device.type):  # It does not reach into a `Function`.
-            dtype = torch.get_autocast_dtype(x.device.type)
+        parts, kind = [x, self.weight, self.bias], x.device.type
+        # Autocast does not reach into a `Function`.
+        if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+            dtype = torch.get_autocast_dtype(kind)
             parts = [None if part is None else part.to(dtype) for part in parts]
         geometry = Geometry(self.stride, self.padding, self.dilation)
         result: Tensor = _Convolution.apply(*parts, geometry)  # type: ignore[no-untyped-call]

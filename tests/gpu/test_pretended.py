@@ -60,6 +60,7 @@ def test_a_step_stays_on_the_device(watch: Watch, tmp_path: Path, name: str) -> 
     with watch:
         for number in NUMBERS:
             log.add(number, learner.step(*given, number), images=2)
+    assert watch.waits == 0
     assert set(log.sums) == set(learner.terms)
     assert {value.device for value in log.sums.values()} == {DEVICE}
 
