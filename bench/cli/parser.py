@@ -34,7 +34,7 @@ from bench.cli import (
 )
 from bench.cli.arguments import Parser
 from bench.core import plugins
-from bench.core.errors import UserError, is_out_of_memory, unknown
+from bench.core.errors import UserError, gpu_trouble, is_out_of_memory, unknown
 from bench.core.interrupts import INTERRUPTED, UNREAD, Stopped, with_command
 from bench.core.rank import is_first
 from bench.registry import REGISTRY, discover
@@ -82,9 +82,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _failed(error)
     except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
+        text = "out of memory; lower --batch-size, --eval-batch, --size or --width"
+        text = text if is_out_of_memory(error) else gpu_trouble(error)
+        if not text:
             raise
-        _say("error: out of memory; lower --batch-size, --eval-batch, --size or --width")
+        _say(f"error: {text}")
         return 2
     except Stopped as stop:
         _say_again(str(stop), argv)

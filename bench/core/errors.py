@@ -3,6 +3,14 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+GPU_TROUBLE = {
+    "no kernel image is available": "this torch has no code for this GPU; install a build that "
+    "has, or use --device cpu",
+    "busy or unavailable": "another process keeps this GPU for itself; wait for it, or use "
+    "--device cpu",
+}
+"""What to do about errors of CUDA, by a part of their text."""
+
 
 class UserError(Exception):
     """A mistake in the user's input, described in one line that names the input and the remedy.
@@ -21,8 +29,17 @@ class MissingWeightsError(UserError):
 
 def is_out_of_memory(error: Exception) -> bool:
     """Return whether an error says that memory is missing: Python's own, or one of torch's."""
-    words = ("out of memory", "can't allocate memory")
+    words = (
+        "out of memory",
+        "can't allocate memory",
+        "_ALLOC_FAILED",
+    )  # cuBLAS and cuDNN: the last
     return isinstance(error, MemoryError) or any(text in str(error) for text in words)
+
+
+def gpu_trouble(error: Exception) -> str:
+    """Return why nothing can run on this GPU and what to do, if the error says so, or nothing."""
+    return next((words for text, words in GPU_TROUBLE.items() if text in str(error)), "")
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:

@@ -58,9 +58,10 @@ class Cost:
 def of_run(run: Run) -> None:
     """Measure the cost of a run's method, unless its folder has it for this device already."""
     method, config = load_run(run)
-    if run.cost.exists() and read_json(run.cost)["device"] == environment()["device"]:
+    wanted = config.training.device
+    if run.cost.exists() and read_json(run.cost)["device"] == environment(wanted)["device"]:
         return
-    write_json(run.cost, asdict(measure(given_as(method), config.model, config.training.device)))
+    write_json(run.cost, asdict(measure(given_as(method), config.model, wanted)))
     run.seal(run.cost)
 
 
@@ -127,7 +128,7 @@ def _measure(name: str, model: Model, wanted: str, files: Sequence[Path]) -> Cos
         operations // 2,
         1000 * seconds,
         peak,
-        environment()["device"],
+        environment(wanted)["device"],
     )
 
 

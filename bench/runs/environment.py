@@ -9,21 +9,21 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from bench.core.device import processor
+from bench.core.device import choose, processor
 from bench.core.heartbeat import job
 
 REPORTED_PACKAGES = ("torch", "torchvision", "accelerate", "numpy", "scikit-image", "lpips")
 
 
-def environment() -> dict[str, Any]:
-    """Return what is written into a run's `environment.json`.
+def environment(wanted: str = "auto") -> dict[str, Any]:
+    """Return what is written into a run's `environment.json`; `wanted` is its `--device`.
 
     It is no part of the identity: results are equal to the bit only with the same torch on the same
     kind of processor, and a report that mixes them says so.
     """
     import torch
 
-    cuda = torch.cuda.is_available()
+    where = choose(wanted)
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -34,8 +34,8 @@ def environment() -> dict[str, Any]:
         "uncommitted changes": bool(_git("status", "--porcelain")),
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
         "processor": f"{processor()}, {torch.backends.cpu.get_cpu_capability()}",
-        "device": torch.cuda.get_device_name()
-        if cuda
+        "device": torch.cuda.get_device_name(where)
+        if where.type == "cuda"
         else f"CPU, {torch.get_num_threads()} threads",
     }
 

@@ -186,7 +186,9 @@ class Experiment(Case):
             remove(run.path / name)
         run.clear_measurement()
         given = {"weights": self.method.origin} if isinstance(self.method, GivenWeights) else {}
-        run.begin(identity, to_dict(self.config), {**environment(), **given})
+        run.begin(
+            identity, to_dict(self.config), {**environment(self.config.training.device), **given}
+        )
         inputs.test.manifest.save(run.manifest)
         if isinstance(self.method, TrainedNetwork):
             write_json(run.splits, inputs.splits())

@@ -8,6 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 
 import pytest
+import torch
 
 from bench.cli import config_file, methods
 from bench.cli.methods import chosen
@@ -49,7 +50,12 @@ def test_the_examples_of_the_help_are_understood(command: str) -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"), "allocate"],
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        "allocate",
+    ],
 )
 def test_too_little_memory_is_one_line(
     error: Exception | str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -57,14 +63,34 @@ def test_too_little_memory_is_one_line(
     def fail(_: Namespace) -> int:
         if isinstance(error, Exception):
             raise error
-        import torch
-
         torch.empty(10**15)  # as torch itself says it on a CPU
         return 0
 
     monkeypatch.setattr("bench.cli.listing.execute", fail)
     assert main(["list"]) == 2
     assert capsys.readouterr().err.startswith("error: out of memory; lower --batch-size")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            "CUDA error: no kernel image is available for execution on the device\nFor debugging",
+            "has no code for",
+        ),
+        ("CUDA error: CUDA-capable device(s) is/are busy or unavailable", "another process keeps"),
+    ],
+)
+def test_a_gpu_that_cannot_be_used_is_one_line_with_a_way_out(
+    error: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: Namespace) -> int:
+        raise torch.AcceleratorError(error)
+
+    monkeypatch.setattr("bench.cli.listing.execute", fail)
+    assert main(["list"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line and "--device cpu" in line
 
 
 def test_another_failure_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,7 @@ def test_a_run_is_measured_once_on_each_device(
         pass
     monkeypatch.setattr(cost, "measure", measure)
     for device, times in (("CPU, 2 threads", 1), ("CPU, 2 threads", 1), ("another", 2)):
-        monkeypatch.setattr(cost, "environment", lambda device=device: {"device": device})
+        monkeypatch.setattr(cost, "environment", lambda _, device=device: {"device": device})
         cost.of_run(run)
         assert len(asked) == times
     assert json.loads(run.cost.read_text())["milliseconds"] == 1.5
