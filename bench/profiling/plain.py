@@ -27,14 +27,14 @@ def output(network: ReusesMaps, image: Tensor, mask: Tensor) -> Tensor:
     return network.from_maps(image, mask, network.attention_maps(mask.expand(-1, 3, -1, -1)))
 
 
-def step_seconds(repeats: int) -> float:
-    """Return the median seconds of a training step at 256 pixels, batch 4, in float32."""
+def step_seconds(repeats: int, batch: int) -> float:
+    """Return the median seconds of a training step at 256 pixels in float32."""
     where = device.choose("auto")
     generator = samples.network(preset("paper")).train()
     critic, features = TwoColumnCritic(256).to(where), samples.vgg16_features().to(where)
     initialise(critic, 1)
     optimizers = [torch.optim.Adam(n.parameters(), 1e-4) for n in (generator, critic)]
-    image, mask = (x.contiguous() for x in samples.inputs(4, 256))
+    image, mask = (x.contiguous() for x in samples.inputs(batch, 256))
     return median(lambda: step(generator, critic, features, optimizers, image, mask), repeats)
 
 

@@ -38,9 +38,9 @@ def check(folder: Path) -> None:
             )
 
 
-def step_seconds(folder: Path, repeats: int) -> float:
-    """Return the median seconds of its training step at 256 pixels, batch 4, in fp32."""
-    return _apart(_step_seconds, folder, repeats)
+def step_seconds(folder: Path, repeats: int, batch: int) -> float:
+    """Return the median seconds of its training step at 256 pixels, in fp32."""
+    return _apart(_step_seconds, folder, repeats, batch)
 
 
 def filling_seconds(folder: Path, repeats: int, batch: int) -> float:
@@ -53,7 +53,7 @@ def _apart(work: Callable[..., float], *arguments: Any) -> float:
         return pool.apply(work, arguments)
 
 
-def _step_seconds(folder: Path, repeats: int) -> float:
+def _step_seconds(folder: Path, repeats: int, batch: int) -> float:
     where = _set_up(folder)
     generator = _import("models.LBAMModel").LBAMModel(4, 3).to(where)
     extractor = _import("models.LBAMModel").VGG16FeatureExtractor()
@@ -63,7 +63,7 @@ def _step_seconds(folder: Path, repeats: int) -> float:
     optimizer = torch.optim.Adam(generator.parameters(), lr=1e-4, betas=(0.5, 0.9))
     update_critic = loss.D_optimizer.step
     loss.D_optimizer.step = lambda: None
-    image, holed, mask = _inputs(4)
+    image, holed, mask = _inputs(batch)
 
     def step() -> None:
         generator.zero_grad()

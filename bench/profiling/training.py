@@ -10,6 +10,7 @@ from torch import Tensor
 
 from bench import registry
 from bench.config import Config, override
+from bench.core import device
 from bench.networks.layers import to_device
 from bench.presets import preset
 from bench.profiling import cost, plain, released, samples
@@ -18,28 +19,40 @@ from bench.training.common import CommonLearner
 from bench.training.precision import Precision
 from bench.training.processes import make_accelerator
 
+BATCHES = {"cpu": (4,), "cuda": (4, 48)}
+"""Images of a timed step by kind of device: 48 are the paper's, which would take a CPU a minute."""
+
 
 def training(repeats: int, clone: Path | None = None) -> list[Row]:
-    """Time a step of the reference method at 256 pixels, batch 4, and in the quick preset.
+    """Time a step of the reference method at 256 pixels, and in the quick preset.
 
     A `clone` of the released code is timed next to it.
     """
-    config = override(preset("paper"), {"batch_size": 4, "features": "random"})
+    rows = []
+    for batch in BATCHES[device.choose("auto").type]:
+        rows += _at_256(batch, repeats, clone)
+    for precision in samples.precisions():
+        what = f"step, {registry.reference().name}, quick preset"
+        rows += _step(what, preset("quick"), precision, repeats)
+    return rows
+
+
+def _at_256(batch: int, repeats: int, clone: Path | None) -> list[Row]:
+    """Time a step at 256 pixels in each precision, and the plain and the released one."""
+    config = override(preset("paper"), {"batch_size": batch, "features": "random"})
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         # The plain step needs a process of its own: `tune_cpu` set the allocator of this one, and
         # that cannot be undone.
-        seconds = pool.apply(plain.step_seconds, (repeats,))
+        seconds = pool.apply(plain.step_seconds, (repeats, batch))
     name = registry.reference().name
-    rows = [Row(f"plain step, {name}, 256 px, batch 4, fp32", seconds, 4)]
+    rows = [Row(f"plain step, {name}, 256 px, batch {batch}, fp32", seconds, batch)]
     theirs = None
     if clone:
-        theirs = released.step_seconds(clone, repeats)
-        rows.append(Row("released step, 256 px, batch 4, fp32", theirs, 4))
+        theirs = released.step_seconds(clone, repeats, batch)
+        rows.append(Row(f"released step, 256 px, batch {batch}, fp32", theirs, batch))
     for precision in samples.precisions():
         whole, *parts = _step(f"step, {name}, 256 px", config, precision, repeats)
         rows += [whole._replace(plain=seconds, released=theirs), *parts]
-    for precision in samples.precisions():
-        rows += _step(f"step, {name}, quick preset", preset("quick"), precision, repeats)
     return rows
 
 

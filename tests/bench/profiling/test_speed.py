@@ -9,7 +9,7 @@ from bench.config import override
 from bench.core.errors import UserError
 from bench.data.inputs import Inputs
 from bench.presets import preset
-from bench.profiling import data, released, speed
+from bench.profiling import data, released, speed, training
 from bench.profiling.timing import Row
 
 MODELS = """
@@ -90,10 +90,18 @@ def test_another_folder_is_not_the_released_code(tmp_path: Path) -> None:
     assert main(["speed", "--released", str(tmp_path)]) == 2
 
 
+def test_a_gpu_is_timed_with_the_papers_batch_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "_at_256", lambda batch, *_: [Row("step", 1.0, batch)])
+    monkeypatch.setattr(training.samples, "precisions", list)
+    for kind, batches in (("cpu", [4]), ("cuda", [4, 48])):
+        monkeypatch.setattr(training.device, "choose", lambda _, kind=kind: torch.device(kind))
+        assert [row.images for row in training.training(1)] == batches
+
+
 @pytest.mark.slow
 def test_the_released_code_is_timed_where_it_is(clone: Path) -> None:
     released.check(clone)
-    assert released.step_seconds(clone, 1) > 0
+    assert released.step_seconds(clone, 1, 2) > 0
     assert released.filling_seconds(clone, 1, 2) > 0
 
 
