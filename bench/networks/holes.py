@@ -24,9 +24,10 @@ def crop_at_hole(x: Tensor, mask: Tensor, side: int) -> Tensor:
     # Places stay on the device: to read one back, the host would wait for all work queued there.
     hole = mask[:, 0] < 0.5
     rows, columns = (_centred(hole.any(dim=2 - axis), side) for axis in (0, 1))
-    pictures = torch.arange(len(x), device=x.device)
-    place = (pictures[:, None, None], rows[:, :, None], columns[:, None, :])
-    return x.movedim(1, -1)[place].movedim(-1, 1)
+    pictures, channels = (torch.arange(n, device=x.device) for n in x.shape[:2])
+    place = (pictures[:, None, None, None], channels[:, None, None], rows[:, None, :, None],
+             columns[:, None, None, :])  # fmt: skip
+    return x[place]
 
 
 def _centred(hole: Tensor, side: int) -> Tensor:
