@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
@@ -34,6 +35,16 @@ def choose(wanted: str) -> torch.device:
     if wanted == "auto" and torch.cuda.is_available():
         return torch.device("cuda", torch.cuda.current_device())
     return torch.device("cpu")
+
+
+def full_float32() -> AbstractContextManager[None]:
+    """Return a context in which convolutions of float32 are just that on every device.
+
+    cuDNN would take TF32, with 10 bits after the binary point, and a GPU's numbers would differ
+    from a CPU's.
+    """
+    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+    return flags
 
 
 def tune_cpu() -> None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from bench.config import Evaluation
+from bench.core.device import full_float32
 from bench.core.errors import MissingWeightsError
 from bench.data.pairs import FrozenPairs
 from bench.evaluation.album import Album
@@ -160,7 +161,7 @@ def measure(
     Numbers are NaN for a metric that cannot be measured.
     """
     compared = _regions(raw, image, mask)
-    with torch.no_grad():
+    with torch.no_grad(), full_float32():  # SSIM and LPIPS convolve
         return [
             (ready, region, _values(ready, *compared[region]))
             for ready in measures

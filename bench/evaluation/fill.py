@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from bench.core.device import full_float32
 from bench.networks.layers import channels_last
 
 
@@ -23,8 +24,7 @@ def fill(network: nn.Module, image: Tensor, mask: Tensor) -> Tensor:
     """
     was_training = network.training
     network.eval()
-    # Full float32 on every device: TF32 would make a GPU's numbers differ from a CPU's.
-    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+    with torch.inference_mode(), full_float32():
         mask = channels_last(mask)
         output: Tensor = network(blank(channels_last(image), mask), mask)
     network.train(was_training)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.config import Evaluation
+from bench.core.device import full_float32
 from bench.core.errors import MissingWeightsError, UserError
 from bench.core.sums import sha256
 from bench.evaluation.distances.table import FEATURES
@@ -53,8 +54,7 @@ def load(settings: Evaluation, device: torch.device) -> Features:
     network = network.to(device)
 
     def features(images: Tensor) -> Tensor:
-        # Full float32 on every device, as networks are measured.
-        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        with torch.inference_mode(), full_float32():  # as networks are measured
             found: Tensor = network(images.to(device))[0]
         return found.cpu()
 

@@ -18,7 +18,7 @@ from bench.data.masks.family import GeneratedMasks
 from bench.data.photos import load_photos
 from bench.evaluation import records
 from bench.evaluation.album import Album, PictureWriter, save_picture
-from bench.evaluation.evaluator import Evaluator, measure
+from bench.evaluation.evaluator import Evaluator, Measure, measure
 from bench.evaluation.fill import fill
 from bench.evaluation.metrics import lpips, metric
 from bench.evaluation.metrics.metric import all_metrics, find
@@ -303,6 +303,20 @@ def test_an_echo_is_no_better_in_validation_than_in_the_evaluation(
     filled = fill_picture(echo, image / 255, mask, CPU)
     assert float((filled * (1 - mask)).max()) == 0
     assert echo.seen == 0
+
+
+def test_metrics_convolve_in_full_float32() -> None:
+    """TF32 has 10 bits: SSIM's variances, differences of large squares, would be noise on a GPU."""
+    seen = []
+
+    def noted(output: Tensor, target: Tensor, hole: Tensor | None = None) -> Tensor:
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return torch.zeros(len(output))
+
+    measure(
+        [Measure(find("ssim"), noted, "")], *(torch.ones(1, 3, 4, 4),) * 2, torch.ones(1, 1, 4, 4)
+    )
+    assert seen == [False, False] and torch.backends.cudnn.allow_tf32
 
 
 def test_a_metric_of_ones_own_is_measured(
