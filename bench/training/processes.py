@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cache
 from typing import Any, TypeAlias, TypeVar, cast
 
 import torch
@@ -16,7 +17,7 @@ from accelerate import (
 )
 from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast_object_list
-from torch import Tensor
+from torch import distributed
 
 from bench.config import Config
 from bench.core import device
@@ -90,9 +91,18 @@ def telling_others(accelerator: Processes) -> Iterator[None]:
 
 
 def any_process(accelerator: Accelerator, *flags: bool) -> list[bool]:
-    """Return which flags are set in any process; every process must ask."""
+    """Return which flags are set in any process; every process must ask.
+
+    The hosts tell each other: to read a number of a GPU, a host would wait for its queued work.
+    """
     if accelerator.num_processes == 1:
         return list(flags)
-    counts = torch.tensor(flags, dtype=torch.float32, device=accelerator.device)
-    total: Tensor = accelerator.reduce(counts, reduction="sum")
-    return [count > 0 for count in total.tolist()]
+    counts = torch.tensor(flags, dtype=torch.int32)
+    distributed.all_reduce(counts, group=_hosts(distributed.group.WORLD))
+    return [count > 0 for count in counts.tolist()]
+
+
+@cache
+def _hosts(world: object) -> Any:
+    """Return the group of the processes of `world` whose messages go from host to host."""
+    return distributed.new_group(backend="gloo", timeout=PATIENCE)

@@ -1,11 +1,14 @@
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
+from torch import distributed
 
 from bench.core.errors import UserError
 from bench.training import processes
-from bench.training.processes import ToldByFirstError, from_first, telling_others
+from bench.training.processes import ToldByFirstError, any_process, from_first, telling_others
 
 ALONE: Any = SimpleNamespace(num_processes=1)
 ONE_OF_TWO: Any = SimpleNamespace(num_processes=2)
@@ -43,3 +46,23 @@ def test_one_process_tells_nobody(sent: list[Any]) -> None:
     with pytest.raises(UserError, match="no folder"), telling_others(ALONE):
         raise UserError("no folder")
     assert sent == []
+
+
+@pytest.fixture
+def group() -> Iterator[None]:
+    """A group of processes of which this is the only one."""
+    distributed.init_process_group("gloo", rank=0, world_size=1, store=distributed.HashStore())
+    yield
+    distributed.destroy_process_group()
+
+
+@pytest.mark.usefixtures("group")
+@pytest.mark.parametrize("flags", [(False, True), (True, False), (False, False)])
+def test_flags_are_exchanged_without_a_wait_for_the_device(flags: tuple[bool, bool]) -> None:
+    """A number on the device `meta` cannot be read back, and so no wait for one goes unseen."""
+
+    def reduce(counts: torch.Tensor, reduction: str) -> torch.Tensor:
+        return counts
+
+    one: Any = SimpleNamespace(num_processes=2, device=torch.device("meta"), reduce=reduce)
+    assert any_process(one, *flags) == list(flags)
