@@ -1,11 +1,15 @@
-"""For the tests that need a CUDA device; elsewhere they are skipped."""
+"""A CUDA device, where there is one, and a pretended one for every machine."""
 
+import contextlib
 from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
 
 import pytest
 import torch
 
 from bench.core import device
+from tests.gpu.pretended import DEVICE, Watch
 
 
 @pytest.fixture
@@ -22,3 +26,17 @@ def deterministic(gpu: torch.device) -> Iterator[None]:
     torch.use_deterministic_algorithms(True, warn_only=True)
     yield
     torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    """A watch for a test in which `DEVICE` can what a GPU can, but for autocast: it has none."""
+    real, optimizers = torch.autocast, import_module("torch.optim.optimizer")
+    fused = "_get_fused_kernels_supported_devices"
+
+    def autocast(kind: str, *rest: Any, **named: Any) -> Any:
+        return contextlib.nullcontext() if kind == DEVICE.type else real(kind, *rest, **named)
+
+    monkeypatch.setattr(torch, "autocast", autocast)
+    monkeypatch.setattr(optimizers, fused, lambda: [DEVICE.type, "cpu"])
+    return Watch()

@@ -7,11 +7,8 @@ GPU would wait there for all the work that is queued. `Watch` adds that no opera
 
 from __future__ import annotations
 
-import contextlib
-from importlib import import_module
 from typing import Any
 
-import pytest
 import torch
 from accelerate import Accelerator
 from torch import Tensor
@@ -56,20 +53,6 @@ class Watch(TorchDispatchMode):
 
 def _devices(tree: object) -> set[torch.device]:
     return {leaf.device for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)}
-
-
-@pytest.fixture
-def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
-    """A watch for a test in which `DEVICE` can what a GPU can, but for autocast: it has none."""
-    real, optimizers = torch.autocast, import_module("torch.optim.optimizer")
-    fused = "_get_fused_kernels_supported_devices"
-
-    def autocast(kind: str, *rest: Any, **named: Any) -> Any:
-        return contextlib.nullcontext() if kind == DEVICE.type else real(kind, *rest, **named)
-
-    monkeypatch.setattr(torch, "autocast", autocast)
-    monkeypatch.setattr(optimizers, fused, lambda: [DEVICE.type, "cpu"])
-    return Watch()
 
 
 def accelerator(config: Config) -> Accelerator:

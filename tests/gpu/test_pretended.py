@@ -26,9 +26,8 @@ from bench.training.log import TrainingLog
 from bench.training.trainer import Trainer
 from tests.bench.evaluation.test_lpips_distance import random_features, save
 from tests.conftest import lesson
-from tests.gpu.pretended import DEVICE, READ_BACK, Watch, accelerator, watch
+from tests.gpu.pretended import DEVICE, READ_BACK, Watch, accelerator
 
-__all__ = ["watch"]
 METHODS = discover()
 TRAINABLE = [name for name, method in METHODS.items() if isinstance(method, TrainedNetwork)]
 NETWORKS = [name for name, method in METHODS.items() if not isinstance(method, Algorithm)]
