@@ -205,7 +205,7 @@ def training(size: str, args: argparse.Namespace) -> None:
     options = ["--data-root", args.data_root] if args.data_root else ["--images", "sample"]
     options += ["--precision", precision, "--validate-every", "100000", "--log-every", "10"]
     options += ["--vgg16-weights", str(made_weights(Path(args.out))), "--lpips", "off"]
-    options += [*TINY, "--images", "sample", "--log-every", "1"] if size == "tiny" else []
+    options += [*TINY, "--log-every", "1"] if size == "tiny" else []
     seen = rates(options, Path(args.out) / "runs", SECONDS[size])
     last = statistics.median(seen[len(seen) // 2 :])
     print(f"`run --preset small` in {precision}: {last:.1f} images/s (median of the last half of "
