@@ -9,7 +9,7 @@ GPU_TROUBLE = {
     "busy or unavailable": "another process keeps this GPU for itself; wait for it, or use "
     "--device cpu",
 }
-"""What to do about errors of CUDA, by a part of their text."""
+"""Remedies for errors of CUDA, by a part of their text."""
 
 
 class UserError(Exception):
@@ -29,11 +29,8 @@ class MissingWeightsError(UserError):
 
 def is_out_of_memory(error: Exception) -> bool:
     """Return whether an error says that memory is missing: Python's own, or one of torch's."""
-    words = (
-        "out of memory",
-        "can't allocate memory",
-        "_ALLOC_FAILED",
-    )  # cuBLAS and cuDNN: the last
+    # The last is of cuBLAS and cuDNN.
+    words = ("out of memory", "can't allocate memory", "_ALLOC_FAILED")
     return isinstance(error, MemoryError) or any(text in str(error) for text in words)
 
 

@@ -18,7 +18,7 @@ from torch.autograd.function import once_differentiable
 
 
 class Geometry(NamedTuple):
-    """What a convolution is besides its filters; each is a pair of rows and columns."""
+    """Geometry of a convolution; each field is a pair of rows and columns, pixels."""
 
     stride: Any
     padding: Any

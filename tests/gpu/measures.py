@@ -1,4 +1,4 @@
-"""What `tests/gpu/run` measures of a training step, printed as Markdown.
+"""Measurements of a training step for `tests/gpu/run`, printed as Markdown.
 
     python -m tests.gpu.measures real|tiny OUT step|profile|tried|training [--data-root FOLDER]
 

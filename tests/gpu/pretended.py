@@ -21,7 +21,7 @@ from bench.training.processes import make_accelerator, start_processes
 DEVICE = torch.device("meta")
 COPIES = {torch.ops.aten._to_copy, torch.ops.aten.copy_}
 READ_BACK = "out of meta tensor|cannot be called on meta|nonzero"
-"""What torch says where a number is read back."""
+"""Words of torch where a number is read back."""
 
 
 class Watch(TorchDispatchMode):

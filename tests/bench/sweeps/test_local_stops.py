@@ -1,4 +1,4 @@
-"""What stops the launcher `local`: signals to it, to its runs, and what they leave."""
+"""Signals to the launcher `local` and to its runs, and what they leave."""
 
 import os
 import signal
