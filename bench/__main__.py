@@ -22,7 +22,7 @@ def main() -> int:
 def spare_searches() -> None:
     """Let Python search less often for cycles of objects that nothing refers to, and not at exit.
 
-    Imports make some 500,000 objects that live to the end, and a step of training leaves no cycle
+    Imports make some 400,000 objects that live to the end, and a step of training leaves no cycle
     behind. The searches took 0.3 s of a command that trains, and 0.6 s at its exit.
     """
     gc.set_threshold(NEW_OBJECTS)

@@ -30,7 +30,7 @@ def deterministic(gpu: torch.device) -> Iterator[None]:
 
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
-    """A watch for a test in which `DEVICE` can what a GPU can, but for autocast: it has none."""
+    """A watch for a test in which `DEVICE` does what a GPU does; autocast does nothing there."""
     real, optimizers = torch.autocast, import_module("torch.optim.optimizer")
     fused = "_get_fused_kernels_supported_devices"
 

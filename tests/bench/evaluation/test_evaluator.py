@@ -305,18 +305,19 @@ def test_an_echo_is_no_better_in_validation_than_in_the_evaluation(
     assert echo.seen == 0
 
 
-def test_metrics_convolve_in_full_float32() -> None:
+def test_metrics_convolve_in_full_float32_and_repeat_to_the_bit() -> None:
     """TF32 has 10 bits: SSIM's variances, differences of large squares, would be noise on a GPU."""
     seen = []
 
     def noted(output: Tensor, target: Tensor, hole: Tensor | None = None) -> Tensor:
-        seen.append(torch.backends.cudnn.allow_tf32)
+        seen.append((torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic))
         return torch.zeros(len(output))
 
     measure(
         [Measure(find("ssim"), noted, "")], *(torch.ones(1, 3, 4, 4),) * 2, torch.ones(1, 1, 4, 4)
     )
-    assert seen == [False, False] and torch.backends.cudnn.allow_tf32
+    assert seen == [(False, True)] * 2
+    assert torch.backends.cudnn.allow_tf32 and not torch.backends.cudnn.deterministic
 
 
 def test_a_metric_of_ones_own_is_measured(
