@@ -83,10 +83,10 @@ class ContextualAttentionLearner(Learner):
         critics = self.critics.requires_grad_(True)  # `bare` froze them in the last step.
         real, fake = critics(target, mask), critics(filled, mask)
         points = losses.between(target, filled, mix)
-        # As published, the critics' slopes count in the hole alone: all else is equal in both.
-        penalty = total(
-            losses.slope_penalty(scores, points, 1 - mask) for scores in critics(points, mask)
-        )
+        with self.accelerator.autocast():
+            # As published, slopes count in the hole alone: all else is equal in both images.
+            slopes = self.accelerator.unwrap_model(critics).slopes(points, mask)
+        penalty = total(losses.slope_penalty(s) for s in slopes)
         # The scores [2,B] of both critics go into one mean; twice that is the sum of both losses.
         loss = 2 * losses.critic_loss(real, fake)
         self.descend(self.critics_optimizer, loss + PENALTY * penalty)

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from baselines.contextual_attention import table
 from baselines.contextual_attention.attention import contextual_attention
 from bench.config import Model
-from bench.networks.convolution import PenalisedConv2d
 from bench.networks.holes import crop_at_hole
 from bench.networks.layer_table import Conv
 from bench.networks.layers import crop_to, pad_to_multiple
+from bench.networks.vjp import vjp
 
 STRIDE = 8
 """Product of the networks' strides; two layers and the attention each halve the sides."""
@@ -82,6 +82,18 @@ class Critics(nn.Module):
         part = crop_at_hole(image, mask, self.side)
         return torch.cat([self.whole(image), self.local(part)], 1).T
 
+    def slopes(self, image: Tensor, mask: Tensor) -> list[Tensor]:
+        """Return the gradient of each critic's scores by the pixels of the hole; others are 0.
+
+        That of the whole image is [B,3,S,S], that of the square [B,3,S/2,S/2].
+        """
+        part, known = (crop_at_hole(x, mask, self.side) for x in (image, mask))
+        found = []
+        for critic, x, m in ((self.whole, image, mask), (self.local, part, known)):
+            scores, product = vjp(critic, x)
+            found.append(product(torch.ones_like(scores)) * (1 - m))
+        return found
+
 
 def _inputs(picture: Tensor, mask: Tensor) -> Tensor:
     """Put together the five channels that a network gets: colours, ones and the hole."""
@@ -113,6 +125,6 @@ def _to_picture(table: Sequence[Conv]) -> nn.Sequential:
 def _critic(channels: Sequence[int], size: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise([3, *channels]):
-        layers += [PenalisedConv2d(inputs, outputs, 5, 2, 2), nn.LeakyReLU(0.2)]
+        layers += [nn.Conv2d(inputs, outputs, 5, 2, 2), nn.LeakyReLU(0.2)]
     left = size // 2 ** len(channels)
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels[-1] * left**2, 1))

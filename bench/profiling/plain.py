@@ -50,7 +50,10 @@ def step(
     assert isinstance(generator, ReusesMaps)
     raw = output(generator, image, mask)
     mix = torch.rand(len(image), 1, 1, 1, device=image.device)
-    penalty = losses.gradient_penalty(critic, image, raw, mask, mix)
+    points = losses.between(image, raw, mix).detach().requires_grad_()
+    scores = critic(points, mask).sum()
+    (slopes,) = torch.autograd.grad(scores, points, create_graph=True)
+    penalty = losses.slope_penalty(slopes)
     loss = losses.critic_loss(critic(image, mask), critic(raw, mask)) + 10 * penalty
     optimizers[1].zero_grad()
     loss.backward(retain_graph=True)

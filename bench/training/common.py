@@ -92,7 +92,10 @@ class CommonLearner(Learner):
         """
         critic.requires_grad_(True)  # `bare` froze it in the last step of the generator.
         real, fake = critic(image, mask), critic(output, mask)
-        penalty = losses.gradient_penalty(critic, image, output, mask, self.mix(image, number))
+        points = losses.between(image, output, self.mix(image, number))
+        with self.accelerator.autocast():
+            slopes = self.accelerator.unwrap_model(critic).slopes(points, mask)
+        penalty = losses.slope_penalty(slopes)
         loss = losses.critic_loss(real, fake)
         self.descend(self.critic_optimizer, loss + self.objective.gradient_penalty * penalty)
         return detached(

@@ -6,7 +6,7 @@ one per pooling layer. Scores are [B]. Every term is a scalar tensor.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -81,30 +81,15 @@ def adversarial_loss(fake: Tensor) -> Tensor:
 
 
 def between(real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
-    """Return the points mix·real + (1-mix)·fake, set to need gradients; `mix` is [B,1,1,1]."""
-    return (mix * real + (1 - mix) * fake).detach().requires_grad_()
+    """Return the points mix·real + (1-mix)·fake; `mix` is [B,1,1,1]."""
+    return mix * real + (1 - mix) * fake
 
 
-def slope_penalty(scores: Tensor, points: Tensor, where: Tensor | None = None) -> Tensor:
-    """Return E[(|grad D(x)|_2 - 1)²], given the scores D(x) [B] of the points x [B,3,H,W].
+def slope_penalty(slopes: Tensor) -> Tensor:
+    """Return E[(|grad D(x)|_2 - 1)²] (equation 17), given the gradients [B,3,H,W] of scores D(x).
 
-    With `where` [B,1,H,W] the norm is over the pixels that it selects (1, else 0) alone.
+    Of a sum of scores, the gradient is each score's own, except for what batch norm mixes between
+    images.
     """
-    # The sum's gradient is each score's own, except for what batch norm mixes between images.
-    (slopes,) = torch.autograd.grad(scores.float().sum(), points, create_graph=True)
-    if where is not None:
-        slopes = slopes * where
     penalty: Tensor = (slopes.flatten(1).norm(dim=1) - 1).square().mean()
     return penalty
-
-
-def gradient_penalty(
-    critic: Callable[[Tensor, Tensor], Tensor],
-    real: Tensor,
-    fake: Tensor,
-    mask: Tensor,
-    mix: Tensor,
-) -> Tensor:
-    """Return the penalty of equation 17, at x = mix·real + (1-mix)·fake; `mix` is [B,1,1,1]."""
-    points = between(real, fake, mix)
-    return slope_penalty(critic(points, mask), points)

@@ -20,13 +20,11 @@ from typing import Any
 import pandas as pd
 import torch
 from safetensors.torch import save_file
-from torch import nn
 
 from bench import registry
 from bench.config import Config, override
 from bench.conformance.subject import SMALL
 from bench.core import device
-from bench.networks.convolution import PenalisedConv2d
 from bench.presets import preset
 from bench.profiling import cost, data, samples, speed
 from bench.profiling.timing import Row, median
@@ -144,7 +142,6 @@ def tried(size: str, _: argparse.Namespace) -> None:
     """Print what cuDNN's search and compiled networks make of the step; one that fails says why."""
     changes: dict[str, Callable[[Step], None]] = {
         "as it is": lambda work: None,
-        "critic of torch's own convolutions": use_torch_convolutions,
         "cudnn.benchmark": lambda work: cudnn_searches(),
         "compiled, reduce-overhead": lambda work: compile_networks(work, "reduce-overhead"),
         "compiled": lambda work: compile_networks(work, "default"),
@@ -167,14 +164,6 @@ def tried(size: str, _: argparse.Namespace) -> None:
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
         torch.compiler.reset()
         torch.cuda.empty_cache()
-
-
-def use_torch_convolutions(work: Step) -> None:
-    """Undo what makes the gradient penalty fast, to see what it brings."""
-    assert work.learner.critic is not None
-    for module in work.learner.critic.modules():
-        if isinstance(module, PenalisedConv2d):
-            module.__class__ = nn.Conv2d
 
 
 def cudnn_searches() -> None:

@@ -273,14 +273,14 @@ def test_terms_are_those_of_the_networks_before_their_updates(
 
 def test_penalty_lies_between_real_and_fake(monkeypatch: pytest.MonkeyPatch) -> None:
     mixes: list[Tensor] = []
-    original = losses.gradient_penalty
+    original = losses.between
 
-    def watched(critic: Any, real: Tensor, fake: Tensor, mask: Tensor, mix: Tensor) -> Tensor:
+    def watched(real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
         mixes.append(mix.detach().clone())
         assert not fake.requires_grad
-        return original(critic, real, fake, mask, mix)
+        return original(real, fake, mix)
 
-    monkeypatch.setattr(losses, "gradient_penalty", watched)
+    monkeypatch.setattr(losses, "between", watched)
     taught = learner(tiny())
     for number in (0, 1, 0):
         taught.step(*lesson(*batch()), number)
