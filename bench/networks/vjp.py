@@ -70,8 +70,14 @@ def _flatten(layer: nn.Flatten, x: Tensor) -> tuple[Tensor, Vjp]:
 
 
 def _leaky_relu(layer: nn.LeakyReLU, x: Tensor) -> tuple[Tensor, Vjp]:
-    slope = torch.where(x.detach() > 0, 1.0, layer.negative_slope).to(x.dtype)
-    return layer(x), lambda grad: grad * slope
+    def product(grad: Tensor) -> Tensor:
+        # The slope is constant wherever it has a derivative.
+        found: Tensor = torch.ops.aten.leaky_relu_backward(
+            grad, x.detach(), layer.negative_slope, False
+        )
+        return found
+
+    return layer(x), product
 
 
 def _sigmoid(layer: nn.Sigmoid, x: Tensor) -> tuple[Tensor, Vjp]:

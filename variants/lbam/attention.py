@@ -44,7 +44,7 @@ class _MaskUpdate(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         slope = x.clamp_min(SLOPE_FLOOR).pow_(ALPHA - 1).mul_(ALPHA)
-        result: Tensor = grads[0] * slope.mul_(x > 0)
+        result: Tensor = torch.ops.aten.threshold_backward(grads[0] * slope, x, 0)
         return result
 
 
@@ -120,10 +120,12 @@ class GaussianAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Compute the attention map, which has the shape of the convolved mask `x`."""
         a, mu, gamma_left, gamma_right = self.scalars().values()
-        # The side chooses the gamma first, so that one exponential serves both sides.
-        left = x < mu
-        bell = torch.exp(-torch.where(left, gamma_left, gamma_right) * (x - mu).square())
-        return torch.where(left, a * bell, 1 + (a - 1) * bell).to(x.dtype)
+        # Both sides by arithmetic, which gives the same numbers: on CPUs, choosing elements by
+        # `torch.where` takes ten times as long as multiplying them.
+        right = (x >= mu).to(mu.dtype)
+        gamma = torch.lerp(gamma_left, gamma_right, right)
+        bell = torch.exp(-gamma * (x - mu).square())
+        return ((a - right) * bell + right).to(x.dtype)
 
 
 class _Apply(nn.Module):
