@@ -167,6 +167,11 @@ class Training:
         "auto",
         "auto: bf16 where this machine trains faster in it, which a CPU finds out by a trial",
     )
+    compile_step: Literal["off", "on"] = option(
+        "off",
+        "compile the steps of training, which takes a minute or two first, for long trainings on a "
+        "GPU; results are equal but for rounding; needs a C++ compiler",
+    )
     device: Literal["auto", "cpu"] = option(
         "auto", "auto: a GPU where there is one", identity=False
     )

@@ -178,8 +178,13 @@ class TrainedNetwork(Method):
                 f"--batch-size {config.training.batch_size} cannot be divided among {processes} "
                 "processes; use a multiple"
             )
-        trained = override(config, self.objective)
-        resolve(self.learner).check(trained, share)
+        trained, learner = override(config, self.objective), resolve(self.learner)
+        learner.check(trained, share)
+        if config.training.compile_step == "on":
+            if processes > 1:
+                raise UserError("--compile-step on works in one process alone; leave it out")
+            if not learner.compiles():
+                raise UserError(f"without effect on {self.name}: --compile-step; leave it out")
         common = self.learner == COMMON_LEARNER
         memory.check_training(trained, share, self.count(config.model), common, self.ignores)
 

@@ -14,7 +14,7 @@ from bench.networks.holes import composite
 from bench.networks.initialisation import glorot, initialise
 from bench.networks.limits import multiple_of
 from bench.training import losses
-from bench.training.learner import Learner, adam, detached, total
+from bench.training.learner import Learner, adam, compilable, detached, total
 
 log = logging.getLogger(__name__)
 COARSE = 1.2
@@ -60,6 +60,7 @@ class ContextualAttentionLearner(Learner):
         critics = Critics(config.data.size, config.model.critic_width)
         initialise(critics, derive(self.seed, "critic"), glorot)
         self.critics, self.critics_optimizer = self.prepare(critics, rate)
+        self.bare_critics = self.bare(self.critics)
 
     @classmethod
     def check(cls, config: Config, images: int) -> None:
@@ -68,7 +69,7 @@ class ContextualAttentionLearner(Learner):
 
     def step(self, holed: Tensor, mask: Tensor, target: Tensor, number: int) -> dict[str, Tensor]:
         """Update the critics five times and the generator once."""
-        coarse, fine = self.generator(holed, mask)
+        coarse, fine = self._outputs(holed, mask)
         # The published objective is about images in [-1, 1].
         target, coarse, fine = (2 * x - 1 for x in (target, coarse, fine))
         filled = composite(fine, target, mask)
@@ -80,41 +81,54 @@ class ContextualAttentionLearner(Learner):
     def _step_critics(
         self, target: Tensor, filled: Tensor, mask: Tensor, mix: Tensor
     ) -> dict[str, Tensor]:
-        critics = self.critics.requires_grad_(True)  # `bare` froze them in the last step.
-        real, fake = critics(target, mask), critics(filled, mask)
-        points = losses.between(target, filled, mix)
-        with self.accelerator.autocast():
-            # As published, slopes count in the hole alone: all else is equal in both images.
-            slopes = self.accelerator.unwrap_model(critics).slopes(points, mask)
-        penalty = total(losses.slope_penalty(s) for s in slopes)
-        # The scores [2,B] of both critics go into one mean; twice that is the sum of both losses.
-        loss = 2 * losses.critic_loss(real, fake)
-        self.descend(self.critics_optimizer, loss + PENALTY * penalty)
-        return detached({"critic": loss, "penalty": penalty})
+        self.critics.requires_grad_(True)
+        terms = self._critic_terms(target, filled, mask, mix)
+        self.descend(self.critics_optimizer, terms["critic"] + PENALTY * terms["penalty"])
+        return detached(terms)
 
     def _step_generator(
         self, target: Tensor, stages: tuple[Tensor, Tensor], filled: Tensor, mask: Tensor
     ) -> dict[str, Tensor]:
-        coarse, fine = ((output - target).abs() for output in stages)
-        error = COARSE * coarse + fine
-        terms = {"hole": self._mean(error, 1 - mask), "known": self._mean(error, mask)}
-        with self.accelerator.autocast():
-            # As above, twice the mean is the sum over both critics.
-            terms["adversarial"] = 2 * losses.adversarial_loss(
-                self.bare(self.critics)(filled, mask)
-            )
+        self.critics.requires_grad_(False)
+        # The pixels are those of all processes: a mean over each process's own, averaged, would
+        # depend on how many processes there are.
+        known: Tensor = self.accelerator.reduce(mask.mean(), "mean")
+        terms = self._generator_terms(target, *stages, filled, mask, known)
         loss = L1 * (terms["hole"] + terms["known"]) + ADVERSARIAL * terms["adversarial"]
         self.descend(self.optimizer, loss)
         return detached(terms | {"total": loss})
 
-    def _mean(self, error: Tensor, where: Tensor) -> Tensor:
-        """Return the mean of the errors [B,3,S,S] over the pixels where `where` [B,1,S,S] is 1.
+    @compilable
+    def _outputs(self, holed: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        coarse, fine = self.generator(holed, mask)
+        return coarse, fine
 
-        The pixels are those of all processes: a mean over each process's own, averaged, would
-        depend on how many processes there are.
-        """
-        share: Tensor = self.accelerator.reduce(where.mean(), "mean")
-        return (error * where).mean() / share.clamp_min(TINY)
+    @compilable
+    def _critic_terms(
+        self, target: Tensor, filled: Tensor, mask: Tensor, mix: Tensor
+    ) -> dict[str, Tensor]:
+        real, fake = self.critics(target, mask), self.critics(filled, mask)
+        # As published, slopes count in the hole alone: all else is equal in both images.
+        slopes = self.bare_critics.slopes(losses.between(target, filled, mix), mask)
+        return {
+            # The scores [2,B] of both critics go into one mean; twice that is the sum of both.
+            "critic": 2 * losses.critic_loss(real, fake),
+            "penalty": total(losses.slope_penalty(s) for s in slopes),
+        }
+
+    @compilable
+    def _generator_terms(
+        self, target: Tensor, coarse: Tensor, fine: Tensor, filled: Tensor, mask: Tensor,
+        known: Tensor,
+    ) -> dict[str, Tensor]:  # fmt: skip
+        """Compute the generator's terms; `known` is the share of known pixels in all masks."""
+        error = COARSE * (coarse - target).abs() + (fine - target).abs()
+        return {
+            "hole": (error * (1 - mask)).mean() / (1 - known).clamp_min(TINY),
+            "known": (error * mask).mean() / known.clamp_min(TINY),
+            # As above, twice the mean is the sum over both critics.
+            "adversarial": 2 * losses.adversarial_loss(self.bare_critics(filled, mask)),
+        }
 
 
 class _Both(nn.Module):

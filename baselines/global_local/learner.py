@@ -15,7 +15,7 @@ from bench.core.seeds import derive
 from bench.networks.holes import composite
 from bench.networks.initialisation import initialise
 from bench.networks.limits import multiple_of, several_images
-from bench.training.learner import Learner, detached
+from bench.training.learner import Learner, compilable, detached
 
 ADVERSARIAL = 4e-4
 """Weight of the adversarial loss (Iizuka et al. 2017, equation 5)."""
@@ -46,6 +46,7 @@ class GlobalLocalLearner(Learner):
         judges = Discriminators(config.data.size, config.model.critic_width)
         initialise(judges, derive(self.seed, "critic"))
         self.discriminators, self.judges_optimizer = self.prepare(judges, ADADELTA)
+        self.bare_judges = self.bare(self.discriminators)
 
     @classmethod
     def check(cls, config: Config, images: int) -> None:
@@ -64,23 +65,22 @@ class GlobalLocalLearner(Learner):
             mean = self.accelerator.reduce(target.mean((0, 2, 3)), "mean")
             # The training mean is that of all images of the first phase, over all processes.
             self.completion.see(mean, self.config.training.batch_size)
-            return self._step_generator(target, self.generator(holed, mask), mask)
+            return self._step_generator(target, self._output(holed, mask), mask)
         if done < ALONE + DISCRIMINATOR_ALONE:
             with torch.no_grad():
-                output = self.generator(holed, mask)
+                output = self._output(holed, mask)
             return self._step_discriminators(target, output, mask)
-        output = self.generator(holed, mask)
+        output = self._output(holed, mask)
         terms = self._step_discriminators(target, output.detach(), mask)
         return terms | self._step_generator(target, output, mask, adversarial=True)
 
     def _step_discriminators(
         self, target: Tensor, output: Tensor, mask: Tensor
     ) -> dict[str, Tensor]:
-        judges = self.discriminators.requires_grad_(True)  # `bare` froze them in the last step.
-        real = _entropy(judges(target, mask), 1.0)
-        fake = _entropy(judges(composite(output, target, mask), mask), 0.0)
-        self.descend(self.judges_optimizer, real + fake)
-        return {"discriminator": (real + fake).detach()}
+        self.discriminators.requires_grad_(True)
+        loss = self._judgement(target, output, mask)
+        self.descend(self.judges_optimizer, loss)
+        return {"discriminator": loss.detach()}
 
     def _step_generator(
         self, target: Tensor, output: Tensor, mask: Tensor, adversarial: bool = False
@@ -88,13 +88,28 @@ class GlobalLocalLearner(Learner):
         terms = {"hole": hole_error(output, target, mask)}
         loss = terms["hole"]
         if adversarial:
-            filled = composite(output, target, mask)
-            with self.accelerator.autocast():
-                logits = self.bare(self.discriminators)(filled, mask)
-            terms["adversarial"] = _entropy(logits, 1.0)
+            self.discriminators.requires_grad_(False)
+            terms["adversarial"] = self._displeasure(target, output, mask)
             loss = loss + ADVERSARIAL * terms["adversarial"]
         self.descend(self.optimizer, loss)
         return detached(terms | {"total": loss})
+
+    @compilable
+    def _output(self, holed: Tensor, mask: Tensor) -> Tensor:
+        output: Tensor = self.generator(holed, mask)
+        return output
+
+    @compilable
+    def _judgement(self, target: Tensor, output: Tensor, mask: Tensor) -> Tensor:
+        """Compute the discriminators' loss on true and on filled images."""
+        judges = self.discriminators
+        filled = composite(output, target, mask)
+        return _entropy(judges(target, mask), 1.0) + _entropy(judges(filled, mask), 0.0)
+
+    @compilable
+    def _displeasure(self, target: Tensor, output: Tensor, mask: Tensor) -> Tensor:
+        """Compute the generator's loss by what the discriminators say of filled images."""
+        return _entropy(self.bare_judges(composite(output, target, mask), mask), 1.0)
 
 
 def hole_error(output: Tensor, image: Tensor, mask: Tensor) -> Tensor:

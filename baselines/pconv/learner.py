@@ -15,7 +15,7 @@ from bench.networks.holes import composite
 from bench.networks.initialisation import he, initialise
 from bench.networks.layers import to_device
 from bench.training import losses
-from bench.training.learner import Learner, adam, detached, total
+from bench.training.learner import Learner, adam, compilable, detached, total
 
 BETAS = (0.9, 0.999)
 """Adam's defaults: the paper names no others."""
@@ -53,19 +53,22 @@ class PConvLearner(Learner):
     def step(self, holed: Tensor, mask: Tensor, target: Tensor, number: int) -> dict[str, Tensor]:
         """Update the network once."""
         self._enter_phase(number >= self.steps * (1 - FINE_TUNING))
-        output = self.generator(holed, mask)
-        filled = composite(output, target, mask)
-        error = (output - target).abs()
-        terms = {
-            "valid": (error * mask).mean(),
-            "hole": (error * (1 - mask)).mean(),
-            "variation": total_variation(filled, mask),
-        }
-        with self.accelerator.autocast():
-            terms |= self._feature_terms(target, output, filled)
+        terms = self._terms(holed, mask, target)
         loss = total(self.weights[name] * term for name, term in terms.items())
         self.descend(self.optimizer, loss)
         return detached(terms | {"total": loss})
+
+    @compilable
+    def _terms(self, holed: Tensor, mask: Tensor, target: Tensor) -> dict[str, Tensor]:
+        output = self.generator(holed, mask)
+        filled = composite(output, target, mask)
+        error = (output - target).abs()
+        return {
+            "valid": (error * mask).mean(),
+            "hole": (error * (1 - mask)).mean(),
+            "variation": total_variation(filled, mask),
+            **self._feature_terms(target, output, filled),
+        }
 
     def _enter_phase(self, fine_tuning: bool) -> None:
         """Set the rates of both groups, and freeze or release the encoder's norms."""

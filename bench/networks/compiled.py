@@ -1,15 +1,45 @@
-"""Networks with frozen, compiled weights, for filling many images of one size."""
+"""Compiled functions, and networks with compiled weights for filling many images of one size."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from copy import deepcopy
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.core.errors import UserError
+
+Result = TypeVar("Result")
+
+
+def compiled(
+    function: Callable[..., Result], option: str, **settings: Any
+) -> Callable[..., Result]:
+    """Return a function of tensors that compiles when it is first called, for each new shape.
+
+    Without a C++ compiler, or where the function cannot be compiled, there is a `UserError`, which
+    names the `option` that asked for it. `settings` are those of `torch.compile`.
+    """
+    if not any(map(shutil.which, ("g++", "clang++", "c++"))):
+        raise UserError(f"{option}: there is no C++ compiler; install g++, or leave it out")
+    fast = torch.compile(function, dynamic=False, **settings)
+
+    def call(*tensors: Tensor) -> Result:
+        from torch._dynamo.exc import TorchDynamoException  # here inside: it takes a second
+
+        try:
+            return fast(*tensors)
+        except TorchDynamoException as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise UserError(
+                f"{option}: this cannot be compiled here ({reason}); leave it out"
+            ) from error
+
+    return call
 
 
 class Compiled(nn.Module):
@@ -23,23 +53,13 @@ class Compiled(nn.Module):
     def __init__(self, network: nn.Module, batch: int) -> None:
         """Keep a copy of the network; without a C++ compiler, raise a `UserError`."""
         super().__init__()
-        if not any(map(shutil.which, ("g++", "clang++", "c++"))):
-            raise UserError("--compile on: there is no C++ compiler; install g++, or leave it out")
         self.batch = batch
         frozen = deepcopy(network).eval().requires_grad_(False)
-        self.compiled = torch.compile(frozen, options={"freezing": True}, dynamic=False)
+        self.compiled = compiled(frozen, "--compile on", options={"freezing": True})
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """Return the raw output [B,3,H,W] of the network for up to `batch` images."""
-        from torch._dynamo.exc import TorchDynamoException  # here inside: it takes a second
-
         missing = self.batch - len(image)
         padded = (F.pad(x, (0, 0, 0, 0, 0, 0, 0, missing)) for x in (image, mask))
-        try:
-            output: Tensor = self.compiled(*padded)
-        except TorchDynamoException as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise UserError(
-                f"--compile on: the network cannot be compiled here ({reason}); leave it out"
-            ) from error
+        output: Tensor = self.compiled(*padded)
         return output[: len(image)]

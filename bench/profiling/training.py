@@ -75,17 +75,17 @@ def _step(what: str, config: Config, precision: Precision, repeats: int) -> list
 def _parts(
     learner: CommonLearner, config: Config, holed: Tensor, mask: Tensor, image: Tensor
 ) -> dict[str, Callable[[], object]]:
-    output = learner.generator(holed, mask).detach()
+    output = learner.output(holed, mask).detach()
     critic = learner.critic
     assert critic is not None
 
     def features() -> None:
-        with learner.accelerator.autocast():  # `step_generator` computes them so.
+        with learner.accelerator.autocast():  # `generator_terms` computes them so.
             learner.feature_terms(image, output, mask)
 
     return {
         "critic": lambda: learner.step_critic(critic, image, output, mask, 0),
-        "generator": lambda: learner.step_generator(image, learner.generator(holed, mask), mask),
+        "generator": lambda: learner.step_generator(image, learner.output(holed, mask), mask),
         "of that, perceptual features forward": features,
         "drawing the batch, next to the step": lambda: samples.sample_batches(config)[0],
     }

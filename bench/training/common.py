@@ -18,7 +18,7 @@ from bench.networks.limits import multiple_of, several_images
 from bench.training import losses
 from bench.training.critic import LAYERS as CRITIC_LAYERS
 from bench.training.critic import TwoColumnCritic
-from bench.training.learner import Learner, adam, detached, total
+from bench.training.learner import Learner, adam, compilable, detached, total
 
 SATURATED = 0.01
 """Distance of a mean score from 0 or 1 below which the critic's sigmoid has almost no slope."""
@@ -48,6 +48,7 @@ class CommonLearner(Learner):
             self.critic, self.critic_optimizer = self.prepare(
                 critic, adam(training.critic_lr, training.critic_betas)
             )
+            self.bare_critic = self.bare(self.critic)
             self.shown = ("total", "critic")
             self.terms = ("critic", "penalty", "real", "fake", *self.terms[:3], "adversarial",
                           "total")  # fmt: skip
@@ -66,7 +67,7 @@ class CommonLearner(Learner):
 
     def step(self, holed: Tensor, mask: Tensor, target: Tensor, number: int) -> dict[str, Tensor]:
         """Update the critic once, where there is one, and the generator once."""
-        output = self.generator(holed, mask)
+        output = self.output(holed, mask)
         terms: dict[str, Tensor] = {}
         if self.critic is not None:
             terms |= self.step_critic(self.critic, target, output.detach(), mask, number)
@@ -90,29 +91,50 @@ class CommonLearner(Learner):
 
         `number` is the number of the step, which seeds the points of the gradient penalty.
         """
-        critic.requires_grad_(True)  # `bare` froze it in the last step of the generator.
-        real, fake = critic(image, mask), critic(output, mask)
-        points = losses.between(image, output, self.mix(image, number))
-        with self.accelerator.autocast():
-            slopes = self.accelerator.unwrap_model(critic).slopes(points, mask)
-        penalty = losses.slope_penalty(slopes)
-        loss = losses.critic_loss(real, fake)
-        self.descend(self.critic_optimizer, loss + self.objective.gradient_penalty * penalty)
-        return detached(
-            {"critic": loss, "penalty": penalty, "real": real.mean(), "fake": fake.mean()}
-        )
+        critic.requires_grad_(True)
+        terms = self.critic_terms(image, output, mask, self.mix(image, number))
+        loss = terms["critic"] + self.objective.gradient_penalty * terms["penalty"]
+        self.descend(self.critic_optimizer, loss)
+        return detached(terms)
 
     def step_generator(self, image: Tensor, output: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """Update the generator, given its output [B,3,S,S] with the graph of its gradients."""
-        terms = {"pixel": losses.pixel_loss(output, image, mask, self.objective.hole)}
-        # Accelerate puts autocast around prepared networks, not around these two.
-        with self.accelerator.autocast():
-            terms |= self.feature_terms(image, output, mask)
-            if self.critic is not None:
-                terms["adversarial"] = losses.adversarial_loss(self.bare(self.critic)(output, mask))
+        if self.critic is not None:
+            self.critic.requires_grad_(False)
+        terms = self.generator_terms(image, output, mask)
         loss = total(getattr(self.objective, name) * term for name, term in terms.items())
         self.descend(self.optimizer, loss)
         return detached(terms | {"total": loss})
+
+    @compilable
+    def output(self, holed: Tensor, mask: Tensor) -> Tensor:
+        """Return the generator's raw output [B,3,S,S]."""
+        output: Tensor = self.generator(holed, mask)
+        return output
+
+    @compilable
+    def critic_terms(
+        self, image: Tensor, output: Tensor, mask: Tensor, mix: Tensor
+    ) -> dict[str, Tensor]:
+        """Compute the critic's loss and its gradient penalty, and its mean scores."""
+        assert self.critic is not None
+        real, fake = self.critic(image, mask), self.critic(output, mask)
+        points = losses.between(image, output, mix)
+        return {
+            "critic": losses.critic_loss(real, fake),
+            "penalty": losses.slope_penalty(self.bare_critic.slopes(points, mask)),
+            "real": real.mean(),
+            "fake": fake.mean(),
+        }
+
+    @compilable
+    def generator_terms(self, image: Tensor, output: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        """Compute the terms of the generator's loss, by their names in the objective."""
+        terms = {"pixel": losses.pixel_loss(output, image, mask, self.objective.hole)}
+        terms |= self.feature_terms(image, output, mask)
+        if self.critic is not None:
+            terms["adversarial"] = losses.adversarial_loss(self.bare_critic(output, mask))
+        return terms
 
     def feature_terms(self, image: Tensor, output: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """Compute the perceptual and the style loss; gradients flow through the output alone.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from accelerate import Accelerator
@@ -13,10 +14,37 @@ from torch import Tensor, nn
 
 from bench.config import Config
 from bench.core.seeds import torch_rng
+from bench.networks.compiled import compiled
 from bench.networks.layers import to_device
 
+Result = TypeVar("Result")
 MakeOptimizer = Callable[[Any], torch.optim.Optimizer]
 """Function from parameters, or groups of them, to their optimizer."""
+
+
+COMPILABLE: set[Callable[..., Any]] = set()
+"""All functions that `compilable` made."""
+
+
+def compilable(method: Callable[..., Result]) -> Callable[..., Result]:
+    """Make a method of a learner run under the training's autocast, compiled if the options say so.
+
+    `--compile-step on` compiles it. It must be a function of its arguments, which are tensors, and
+    of networks, and update nothing but the statistics of norms.
+    """
+
+    @functools.wraps(method)
+    def call(self: Learner, *tensors: Tensor) -> Result:
+        ready: Callable[..., Result] = method.__get__(self)
+        if self.config.training.compile_step == "on":
+            if method not in self.compiled:
+                self.compiled[method] = compiled(ready, "--compile-step on")
+            ready = self.compiled[method]
+        with self.accelerator.autocast():
+            return ready(*tensors)
+
+    COMPILABLE.add(call)
+    return call
 
 
 class Learner(ABC):
@@ -60,11 +88,19 @@ class Learner(ABC):
     ) -> None:
         self.network, self.config, self.accelerator = network, config, accelerator
         self.steps, self.seed = steps, config.training.seed
+        self.compiled: dict[Callable[..., Any], Callable[..., Any]] = {}
 
     @classmethod
     def check(cls, config: Config, images: int) -> None:
         """Raise a `UserError` for settings that cannot work with `images` images per process."""
         return
+
+    @classmethod
+    def compiles(cls) -> bool:
+        """Whether a part of the steps is compiled by `--compile-step on`."""
+        return any(
+            method in COMPILABLE for _, method in inspect.getmembers(cls, inspect.isfunction)
+        )
 
     @abstractmethod
     def step(self, holed: Tensor, mask: Tensor, target: Tensor, number: int) -> dict[str, Tensor]:
@@ -110,13 +146,12 @@ class Learner(ABC):
             drawn = drawn.contiguous().pin_memory()
         return drawn.to(image.device, non_blocking=True)
 
-    def bare(self, network: nn.Module) -> nn.Module:
-        """Return a prepared network, frozen, and without the sum of its gradients over processes.
+    def bare(self, network: nn.Module) -> Any:
+        """Return a prepared network without the sum of its gradients over processes.
 
-        It is for the pass in which a critic teaches a generator and must not learn itself.
+        It is for the pass in which a critic teaches a generator and does not learn itself.
         """
-        inner: nn.Module = self.accelerator.unwrap_model(network)
-        return inner.requires_grad_(False)
+        return self.accelerator.unwrap_model(network)
 
     def descend(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
         """Take one step of an optimizer down the gradient of `loss`."""
@@ -127,7 +162,7 @@ class Learner(ABC):
 
 def adam(lr: float, betas: tuple[float, float]) -> MakeOptimizer:
     """Return a function that makes fused Adam optimizers."""
-    return partial(torch.optim.Adam, lr=lr, betas=betas, fused=True)
+    return functools.partial(torch.optim.Adam, lr=lr, betas=betas, fused=True)
 
 
 def total(terms: Iterable[Tensor]) -> Tensor:

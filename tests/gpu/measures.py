@@ -13,9 +13,10 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pandas as pd
 import torch
@@ -25,6 +26,7 @@ from bench import registry
 from bench.config import Config, override
 from bench.conformance.subject import SMALL
 from bench.core import device
+from bench.networks.compiled import compiled
 from bench.presets import preset
 from bench.profiling import cost, data, samples, speed
 from bench.profiling.timing import Row, median
@@ -43,14 +45,21 @@ GPU = device.choose("auto").type == "cuda"
 class Step:
     """A step of training on one batch that lies on the device."""
 
-    def __init__(self, config: Config, precision: Precision) -> None:
+    def __init__(
+        self, config: Config, precision: Precision, compiled: dict[str, Any] | None = None
+    ) -> None:
+        """Build it; `compiled` has the settings of `torch.compile`, if the step is compiled."""
         self.images = config.training.batch_size
-        self.learner = _learner(override(config, {"features": "random"}), precision)
+        changes = {"features": "random", "compile_step": "off" if compiled is None else "on"}
+        self.learner = _learner(override(config, changes), precision)
         image, mask = samples.inputs(self.images, config.data.size)
-        self.batch = image * mask, mask, image
+        self.batch, self.settings = (image * mask, mask, image), compiled or {}
 
     def __call__(self) -> None:
-        self.learner.step(*self.batch, 0)
+        # CUDA graphs keep one set of outputs: a new step may overwrite those of the last.
+        torch.compiler.cudagraph_mark_step_begin()
+        with mock.patch("bench.training.learner.compiled", partial(compiled, **self.settings)):
+            self.learner.step(*self.batch, 0)
 
     def in_a_row(self, steps: int) -> tuple[float, float]:
         """Return seconds a step without a wait between steps, and those of the host alone."""
@@ -103,11 +112,19 @@ def precisions() -> list[Precision]:
 
 
 def profile(size: str, _: argparse.Namespace) -> None:
+    """Print where the time of the step goes, as it is and compiled."""
+    for name, settings in {"as it is": None, "compiled": {}}.items():
+        print(f"### {name}\n")
+        work = Step(config_of(size), precisions()[-1], settings)
+        work.in_a_row(2)
+        profile_of(work)
+
+
+def profile_of(work: Step) -> None:
     """Print the operations that take most of the device's time, and how long it is idle."""
     from torch.profiler import ProfilerActivity, profile
 
-    work, steps = Step(config_of(size), precisions()[-1]), 3
-    work.in_a_row(2)
+    steps = 3
     kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if GPU else [])]
     with profile(activities=kinds) as found:
         start = time.perf_counter()
@@ -139,49 +156,35 @@ def covered(spans: list[tuple[float, float]]) -> float:
 
 
 def tried(size: str, _: argparse.Namespace) -> None:
-    """Print what cuDNN's search and compiled networks make of the step; one that fails says why."""
-    changes: dict[str, Callable[[Step], None]] = {
-        "as it is": lambda work: None,
-        "cudnn.benchmark": lambda work: cudnn_searches(),
-        "compiled, reduce-overhead": lambda work: compile_networks(work, "reduce-overhead"),
-        "compiled": lambda work: compile_networks(work, "default"),
+    """Print what cuDNN's search and compiled steps make of the step; one that fails says why."""
+    ways: dict[str, dict[str, Any] | None] = {
+        "as it is": None,
+        "cudnn.benchmark": None,
+        "compiled": {},
+        "compiled, reduce-overhead": {"mode": "reduce-overhead"},
+        "compiled, max-autotune": {"mode": "max-autotune-no-cudagraphs"},
     }
-    print("| step | ms, in a row | images/s | first step, s |\n|---|---|---|---|")
-    for name, change in changes.items():
-        torch.backends.cudnn.benchmark = False
+    print("| step | ms, in a row | ms of the host | images/s | peak GiB | first step, s |")
+    print("|---|---|---|---|---|---|")
+    for name, settings in ways.items():
+        torch.backends.cudnn.benchmark = name == "cudnn.benchmark"
+        memory = cost.Memory(device.choose("auto"))
         try:
-            work = Step(config_of(size), precisions()[-1])
-            change(work)
+            work = Step(config_of(size), precisions()[-1], settings)
             start = time.perf_counter()
             work()
             wait()
             first = time.perf_counter() - start
-            each, _host = work.in_a_row(STEPS[size])
-            cells = [f"{1000 * each:.1f}", f"{work.images / each:.1f}", f"{first:.1f}"]
+            each, host = work.in_a_row(STEPS[size])
+            peak = (memory.peak() or 0.0) / 1024
+            cells = [f"{1000 * each:.1f}", f"{1000 * host:.1f}", f"{work.images / each:.1f}",
+                     f"{peak:.2f}", f"{first:.1f}"]  # fmt: skip
         except Exception as error:  # of torch's compiler, which has many
             text = " ".join(str(error).split())
-            cells = [f"{type(error).__name__}: {text[:200]}".replace("|", "/"), "", ""]
+            cells = [f"{type(error).__name__}: {text[:200]}".replace("|", "/"), "", "", "", ""]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
         torch.compiler.reset()
         torch.cuda.empty_cache()
-
-
-def cudnn_searches() -> None:
-    torch.backends.cudnn.benchmark = True
-
-
-def compile_networks(work: Step, mode: str) -> None:
-    """Compile generator and features; the critic has a double backward, which no compiler can."""
-    learner, plain = work.learner, work.learner.step
-    learner.generator = torch.compile(learner.generator, mode=mode)
-    learner.features = torch.compile(learner.features, mode=mode)
-
-    def marked(*batch: Any) -> Any:
-        # CUDA graphs keep one set of outputs: a new step may overwrite those of the last.
-        torch.compiler.cudagraph_mark_step_begin()
-        return plain(*batch)
-
-    learner.step = marked
 
 
 def training(size: str, args: argparse.Namespace) -> None:

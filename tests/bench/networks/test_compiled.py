@@ -20,26 +20,27 @@ class Inverse(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.one = nn.Parameter(torch.ones(()))
-        self.sizes: list[int] = []
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        self.sizes.append(len(image))
         return (self.one - image) * mask
 
 
-@pytest.fixture
-def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "compile", lambda network, **_: network)
+def test_the_last_batch_is_padded_so_that_nothing_is_compiled_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes = []
 
+    def uncompiled(network: nn.Module, **_: Any) -> nn.Module:
+        network.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+        return network
 
-@pytest.mark.usefixtures("uncompiled")
-def test_the_last_batch_is_padded_so_that_nothing_is_compiled_twice() -> None:
+    monkeypatch.setattr(torch, "compile", uncompiled)
     network = Inverse()
     compiled = Compiled(network, 4)
     for length in (4, 3, 1):
         image, mask = torch.rand(length, 3, 8, 8), torch.ones(length, 1, 8, 8)
         assert torch.equal(compiled(image, mask), network(image, mask))
-    assert compiled.compiled.sizes == [4, 4, 4]
+    assert sizes == [4, 4, 4]
 
 
 def test_without_a_compiler_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,9 +22,12 @@ def bench(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_a_killed_run_resumes_to_the_same_bits(tmp_path: Path, tiny: list[str]) -> None:
+@pytest.mark.parametrize("compile_step", ["off", "on"])
+def test_a_killed_run_resumes_to_the_same_bits(
+    tmp_path: Path, tiny: list[str], compile_step: str
+) -> None:
     words = ["run", "--variant", "full", *tiny, "--steps", "60", "--checkpoint-every", "5",
-             "--validate-every", "20"]  # fmt: skip
+             "--validate-every", "20", "--compile-step", compile_step]  # fmt: skip
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     bench(*words, "--out", str(whole))
 
