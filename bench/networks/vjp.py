@@ -25,8 +25,9 @@ Vjp = Callable[[Tensor], Tensor]
 def vjp(layers: Iterable[nn.Module], x: Tensor) -> tuple[Tensor, Vjp]:
     """Return the output of layers in a row, and its vector-Jacobian product at the input `x`.
 
-    The function is that of `torch.func.vjp`, for layers of the kinds in `RULES` in training mode. A
-    gradient can be taken of what the product returns, by the layers' parameters and by `x`.
+    The function is that of `torch.func.vjp`, for layers of the kinds in `RULES`: norms in training
+    mode, convolutions padded by zeros. A gradient can be taken of what the product returns, by the
+    layers' parameters and by `x`. A layer without a rule is a `TypeError`.
     """
     products = []
     for layer in layers:
@@ -56,7 +57,9 @@ def _conv(layer: nn.Conv2d, x: Tensor) -> tuple[Tensor, Vjp]:
                 strict=True,
             )
         ]  # fmt: skip
-        return F.conv_transpose2d(grad, layer.weight, None, stride, padding, rest, 1, dilation)
+        return F.conv_transpose2d(
+            grad, layer.weight, None, stride, padding, rest, layer.groups, dilation
+        )
 
     return layer(x), product
 

@@ -17,7 +17,7 @@ from bench.profiling.rate import matrix_rate
 from bench.profiling.samples import precisions
 from bench.profiling.start import start
 from bench.profiling.timing import Row
-from bench.profiling.training import training
+from bench.profiling.training import compiled_step, training
 from bench.runs.environment import environment
 
 Section = Callable[[int], list[Row]]
@@ -29,7 +29,7 @@ def sections(clone: Path | None = None) -> dict[str, Section]:
     return {
         "training": partial(training, clone=clone),
         "inference": partial(inference, clone=clone),
-        "compiled": partial(compiled, clone=clone),
+        "compiled": lambda repeats: [*compiled(repeats, clone), *compiled_step(repeats, clone)],
         "evaluation": evaluation,
         "data": data,
         "start": start,

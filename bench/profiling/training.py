@@ -37,6 +37,19 @@ def training(repeats: int, clone: Path | None = None) -> list[Row]:
     return rows
 
 
+def compiled_step(repeats: int, clone: Path | None = None) -> list[Row]:
+    """Time a compiled step of the reference method at 256 pixels, next to a `clone`.
+
+    The time of compiling, a minute or two, is not part of it.
+    """
+    batch, precision = BATCHES[device.choose("auto").type][-1], samples.precisions()[-1]
+    config = override(preset("paper"), {"batch_size": batch, "features": "random"})
+    theirs = released.step_seconds(clone, repeats, batch) if clone else None
+    config = override(config, {"compile_step": "on"})
+    what = f"compiled step, {registry.reference().name}, 256 px"
+    return [_step(what, config, precision, repeats)[0]._replace(released=theirs)]
+
+
 def _at_256(batch: int, repeats: int, clone: Path | None) -> list[Row]:
     """Time a step at 256 pixels in each precision, and the plain and the released one."""
     config = override(preset("paper"), {"batch_size": batch, "features": "random"})

@@ -120,9 +120,11 @@ class CommonLearner(Learner):
         assert self.critic is not None
         real, fake = self.critic(image, mask), self.critic(output, mask)
         points = losses.between(image, output, mix)
+        # Its gradients are summed over processes as well: that hangs on the parameters.
+        slopes = self.bare_critic.slopes(points, mask)
         return {
             "critic": losses.critic_loss(real, fake),
-            "penalty": losses.slope_penalty(self.bare_critic.slopes(points, mask)),
+            "penalty": losses.slope_penalty(slopes),
             "real": real.mean(),
             "fake": fake.mean(),
         }

@@ -62,6 +62,7 @@ class Learner(ABC):
     - `check(config, images)`: refuse settings. Called before anything is built.
     - `shown`: names of the terms in the progress bar.
     - `warning(row)`: report a training that goes wrong. Called for every row of the log.
+    - methods marked `compilable`, which `--compile-step on` compiles.
 
     `steps` is the whole budget, for objectives with phases. A phase must depend on the number of
     the step alone, so that a resumed run continues as if it had never stopped. An example:

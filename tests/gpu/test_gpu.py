@@ -113,10 +113,13 @@ def test_cost_is_measured(gpu: torch.device, name: str) -> None:
         assert figure is not None and math.isfinite(figure) and figure > 0
 
 
-def test_every_method_keeps_the_contract(
-    gpu: torch.device, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_checks_are_made_on_the_device(gpu: torch.device) -> None:
     subject = Subject(reference())
     assert next(subject.network.parameters()).device == gpu
     assert next(subject.learner().network.parameters()).device == gpu
-    assert main(["check", "--all"]) == 0, capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("gpu")
+@pytest.mark.parametrize("name", discover())
+def test_method_keeps_the_contract(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert main(["check", name]) == 0, capsys.readouterr().out

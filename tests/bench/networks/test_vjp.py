@@ -23,6 +23,7 @@ def networks() -> Networks:
     cases: Networks = {
         "conv": [nn.Conv2d(3, 4, 4, 2, 1)],
         "uneven conv": [nn.Conv2d(3, 2, (3, 5), (1, 3), (0, 4), (2, 1), bias=False)],
+        "groups": [nn.Conv2d(3, 6, 3, groups=3)],
         "batch norm": [norm],
         "leaky relu": [nn.LeakyReLU(0.2)],
         "sigmoid": [nn.Sigmoid()],
