@@ -17,7 +17,7 @@ from bench.networks.initialisation import initialise
 from bench.networks.interfaces import ReusesMaps
 from bench.presets import preset
 from bench.profiling import samples
-from bench.profiling.timing import median
+from bench.profiling.timing import STEPS_TO_WARM_UP, median
 from bench.training import losses
 from bench.training.critic import TwoColumnCritic
 
@@ -35,7 +35,11 @@ def step_seconds(repeats: int, batch: int) -> float:
     initialise(critic, 1)
     optimizers = [torch.optim.Adam(n.parameters(), 1e-4) for n in (generator, critic)]
     image, mask = (x.contiguous() for x in samples.inputs(batch, 256))
-    return median(lambda: step(generator, critic, features, optimizers, image, mask), repeats)
+    return median(
+        lambda: step(generator, critic, features, optimizers, image, mask),
+        repeats,
+        STEPS_TO_WARM_UP,
+    )
 
 
 def step(

@@ -22,7 +22,7 @@ from torch import Tensor
 from bench.core import device
 from bench.core.errors import UserError
 from bench.profiling import samples
-from bench.profiling.timing import median
+from bench.profiling.timing import STEPS_TO_WARM_UP, median
 
 FILES = ("models/LBAMModel.py", "loss/InpaintingLoss.py")
 """Files that make a folder the released code."""
@@ -73,7 +73,7 @@ def _step_seconds(folder: Path, repeats: int, batch: int) -> float:
         optimizer.step()
         update_critic()
 
-    return median(step, repeats)
+    return median(step, repeats, STEPS_TO_WARM_UP)
 
 
 def _filling_seconds(folder: Path, repeats: int, batch: int) -> float:

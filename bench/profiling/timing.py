@@ -29,8 +29,12 @@ class Row(NamedTuple):
     """Precision of these operations, `fp32` or `bf16`."""
 
 
-def median(work: Callable[[], object], repeats: int) -> float:
-    """Return the median seconds of `work`, after one warm-up.
+STEPS_TO_WARM_UP = 3
+"""Steps of training in which the process still takes memory from the system."""
+
+
+def median(work: Callable[[], object], repeats: int, warm_up: int = 1) -> float:
+    """Return the median seconds of `work`, after `warm_up` calls that are not timed.
 
     The time includes the wait for the work that is queued on the device.
     """
@@ -42,5 +46,6 @@ def median(work: Callable[[], object], repeats: int) -> float:
             torch.cuda.synchronize()
         return time.perf_counter() - start
 
-    once()  # The first call also loads libraries and allocates memory.
+    for _ in range(warm_up):  # The first calls also load libraries and allocate memory.
+        once()
     return statistics.median(once() for _ in range(repeats))

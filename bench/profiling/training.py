@@ -14,7 +14,7 @@ from bench.core import device
 from bench.networks.layers import to_device
 from bench.presets import preset
 from bench.profiling import cost, plain, released, samples
-from bench.profiling.timing import Row, median
+from bench.profiling.timing import STEPS_TO_WARM_UP, Row, median
 from bench.training.common import CommonLearner
 from bench.training.precision import Precision
 from bench.training.processes import make_accelerator
@@ -76,7 +76,7 @@ def _step(what: str, config: Config, precision: Precision, repeats: int) -> list
     holed = image * mask
     parts = _parts(learner, config, holed, mask, image)
     works = {"whole": lambda: learner.step(holed, mask, image, 0), **parts}
-    seconds = {name: median(work, repeats) for name, work in works.items()}
+    seconds = {name: median(work, repeats, STEPS_TO_WARM_UP) for name, work in works.items()}
     names = {name: f"- {name}: {seconds[name] / seconds['whole']:.0%}" for name in parts}
     names["whole"] = f"{what}, {precision}, batch {batch}"
     return [

@@ -118,6 +118,7 @@ def test_every_section_gives_its_table(
         "quick preset",
         "one mask's maps kept",
         "compiled, batch 8",
+        "compiled step",
         "PSNR + SSIM + L1",
         "strokes masks",
         "3 workers, 256 px",
