@@ -9,7 +9,7 @@ from bench.config import override
 from bench.core.errors import UserError
 from bench.data.inputs import Inputs
 from bench.presets import preset
-from bench.profiling import data, released, speed, training
+from bench.profiling import data, released, speed, timing, training
 from bench.profiling.timing import Row
 
 MODELS = """
@@ -96,6 +96,17 @@ def test_a_gpu_is_timed_with_the_papers_batch_too(monkeypatch: pytest.MonkeyPatc
     for kind, batches in (("cpu", [4]), ("cuda", [4, 48])):
         monkeypatch.setattr(training.device, "choose", lambda _, kind=kind: torch.device(kind))
         assert [row.images for row in training.training(1)] == batches
+
+
+def test_the_median_is_that_of_calls_after_the_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, calls = [0.0], iter([9.0, 9.0, 9.0, 1.0, 2.0, 3.0])
+
+    def work() -> None:
+        now[0] += next(calls)
+
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
+    assert timing.median(work, 3, timing.STEPS_TO_WARM_UP) == 2.0
+    assert not list(calls)
 
 
 @pytest.mark.slow

@@ -137,3 +137,26 @@ def test_score_is_that_of_table_3() -> None:
         expected = by_table_3(critic, image, mask)
         assert torch.allclose(critic(image, mask), expected, rtol=0, atol=1e-9)
     assert expected.std() > 1e-3
+
+
+@pytest.mark.parametrize("end", ["sigmoid", "linear"])
+def test_slopes_are_the_gradient_of_the_scores(end: str) -> None:
+    torch.manual_seed(0)
+    critic = TwoColumnCritic(64, width=4, end=end).double()
+    image, mask = (x.double() for x in pair(64, batch=3))
+    image.requires_grad_()
+    (expected,) = torch.autograd.grad(critic(image, mask).sum(), image)
+    torch.testing.assert_close(critic.slopes(image, mask), expected)
+
+
+@pytest.mark.parametrize("end", ["sigmoid", "linear"])
+def test_scores_are_told_apart_near_one_in_bf16_too(end: str) -> None:
+    torch.manual_seed(0)
+    critic = TwoColumnCritic(64, width=4, end=end)
+    with torch.no_grad():
+        last_layer(critic).bias.fill_(4.0)
+    with torch.autocast("cpu", torch.bfloat16):
+        scores = critic(*pair(64, batch=3))
+        assert critic.slopes(*pair(64, batch=3)).dtype == torch.float32
+    assert scores.dtype == torch.float32
+    assert end == "linear" or len(set(scores.tolist())) == 3  # bf16 has steps of 0.004 there

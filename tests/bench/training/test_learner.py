@@ -14,6 +14,7 @@ from bench.core.errors import UserError
 from bench.core.references import resolve
 from bench.registry import TrainedNetwork, find
 from bench.training.learner import Learner
+from bench.training.precision import Precision
 from bench.training.processes import make_accelerator
 from tests.bench.training.test_common import batch, learner, tiny
 from tests.conftest import lesson
@@ -59,7 +60,7 @@ def test_the_logs_columns_are_the_terms(adversarial: float) -> None:
     assert list(taught.step(*lesson(*batch()), 0)) == list(taught.terms)
 
 
-def taught_by(name: str, compile_step: str) -> Learner:
+def taught_by(name: str, compile_step: str, precision: Precision = "fp32") -> Learner:
     """Return the learner of a method, with a budget of six steps."""
     subject = Subject(find(name))
     assert isinstance(subject.method, TrainedNetwork)
@@ -67,7 +68,7 @@ def taught_by(name: str, compile_step: str) -> Learner:
     config = override(subject.config, changes)
     network = subject.method.build(config.model)
     found: Learner = resolve(subject.method.learner)(
-        network, config, make_accelerator(config, "fp32"), 6
+        network, config, make_accelerator(config, precision), 6
     )
     return found
 
@@ -102,6 +103,17 @@ def test_each_function_is_compiled_once_where_it_is_asked_for(
         terms = [taught.step(*lesson(*images_and_masks(6)), number) for taught in (plain, fast)]
         assert terms[0] == terms[1]
     assert len({function.__name__ for function in asked}) == len(asked) == functions
+
+
+@pytest.mark.parametrize("name", ["full", "pconv-common", "global-local", "contextual-attention"])
+def test_all_convolutions_run_in_the_trainings_precision(name: str) -> None:
+    taught, found = taught_by(name, "off", "bf16"), []
+    networks = [part for part in vars(taught).values() if isinstance(part, torch.nn.Module)]
+    for module in {module for network in networks for module in network.modules()}:
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_hook(lambda _, __, output: found.append(output.dtype))
+    taught.step(*lesson(*images_and_masks(6)), 5)
+    assert len(found) > 10 and set(found) == {torch.bfloat16}
 
 
 @pytest.mark.slow
