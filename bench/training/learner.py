@@ -150,7 +150,8 @@ class Learner(ABC):
     def bare(self, network: nn.Module) -> Any:
         """Return a prepared network without the sum of its gradients over processes.
 
-        It is for the pass in which a critic teaches a generator and does not learn itself.
+        It is for the pass in which a critic teaches a generator and does not learn itself, and for
+        other methods than `forward`.
         """
         return self.accelerator.unwrap_model(network)
 
