@@ -169,8 +169,8 @@ class Training:
     )
     compile_step: Literal["off", "on"] = option(
         "off",
-        "compile the steps of training, which takes a minute or two first, for long trainings on a "
-        "GPU; results are equal but for rounding; needs a C++ compiler",
+        "compile the steps of training, which takes a minute or two first: for long trainings on a "
+        "GPU, on a CPU it is slower; results are equal but for rounding; needs a C++ compiler",
     )
     device: Literal["auto", "cpu"] = option(
         "auto", "auto: a GPU where there is one", identity=False
