@@ -139,8 +139,16 @@ class Method:
         if ignored:
             options = ", ".join(map(flag_of, ignored))
             raise UserError(f"without effect on {self.name}: {options}; leave it out")
+        if config.evaluation.compile == "on":
+            _check_compiler("compile")
         if self.limits is not None:
             resolve(self.limits)(config, config.training.batch_size // processes)
+
+
+def _check_compiler(option: str) -> None:
+    from bench.networks.compiled import check_compiler  # here inside: it imports torch
+
+    check_compiler(f"{flag_of(option)} on")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +189,7 @@ class TrainedNetwork(Method):
         trained, learner = override(config, self.objective), resolve(self.learner)
         learner.check(trained, share)
         if config.training.compile_step == "on":
+            _check_compiler("compile_step")
             if processes > 1:
                 raise UserError("--compile-step on works in one process alone; leave it out")
             if not learner.compiles():

@@ -16,6 +16,12 @@ from bench.core.errors import UserError
 Result = TypeVar("Result")
 
 
+def check_compiler(option: str) -> None:
+    """Raise a `UserError` without a C++ compiler; it names the `option` that needs one."""
+    if not any(map(shutil.which, ("g++", "clang++", "c++"))):
+        raise UserError(f"{option}: there is no C++ compiler; install g++, or leave it out")
+
+
 def compiled(
     function: Callable[..., Result], option: str, **settings: Any
 ) -> Callable[..., Result]:
@@ -24,8 +30,7 @@ def compiled(
     Without a C++ compiler, or where the function cannot be compiled, there is a `UserError`, which
     names the `option` that asked for it. `settings` are those of `torch.compile`.
     """
-    if not any(map(shutil.which, ("g++", "clang++", "c++"))):
-        raise UserError(f"{option}: there is no C++ compiler; install g++, or leave it out")
+    check_compiler(option)
     fast = torch.compile(function, dynamic=False, **settings)
 
     def call(*tensors: Tensor) -> Result:

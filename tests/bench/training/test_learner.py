@@ -136,6 +136,10 @@ def test_compiling_is_refused_where_it_cannot_work(monkeypatch: pytest.MonkeyPat
     method.check(config)
     with pytest.raises(UserError, match="--compile-step on works in one process alone"):
         method.check(config, 2)
+    for name in ("compile", "compile_step"):
+        with monkeypatch.context() as patch, pytest.raises(UserError, match=r"no C\+\+ compiler"):
+            patch.setenv("PATH", "")
+            method.check(override(Subject(method).config, {name: "on"}))
     monkeypatch.setattr("bench.training.learner.COMPILABLE", set())
     with pytest.raises(UserError, match="without effect on full: --compile-step"):
         method.check(config)
